@@ -1,0 +1,18 @@
+# Every header compiles alone: one translation unit a header, which includes it and nothing else.
+function(wayout_check_headers)
+  set(units)
+  foreach(root src include)
+    set(directory ${PROJECT_SOURCE_DIR}/${root})
+    file(GLOB_RECURSE headers RELATIVE ${directory} CONFIGURE_DEPENDS ${directory}/*.hpp)
+    foreach(header ${headers})
+      set(unit ${PROJECT_BINARY_DIR}/header_check/${header}.cpp)
+      file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\"\n")
+      list(APPEND units ${unit})
+    endforeach()
+  endforeach()
+
+  if(units)
+    add_library(header_check OBJECT ${units})
+    target_link_libraries(header_check PRIVATE wayout_rooms)
+  endif()
+endfunction()

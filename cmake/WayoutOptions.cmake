@@ -1,0 +1,14 @@
+# How every target of this project is compiled: warnings, sanitizers, ccache.
+
+add_compile_options(-Wall -Wextra)
+
+if(WAYOUT_SANITIZE)
+  add_compile_options(-fsanitize=${WAYOUT_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${WAYOUT_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
