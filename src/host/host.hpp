@@ -1,0 +1,103 @@
+// One network namespace as configured. To the network stack a namespace is a host of its own.
+//
+// A Host is immutable once read and finished (finish.hpp): everything that changes while packets
+// walk is in State (state.hpp). A Machine is all namespaces that belong together, and how their
+// devices are joined. Readers: snapshot/, live/; nothing here reads anything.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bridge/bridge.hpp"
+#include "conntrack/table.hpp"
+#include "link/device.hpp"
+#include "link/neighbour.hpp"
+#include "netfilter/evaluate.hpp"
+#include "route/decide.hpp"
+#include "route/fib.hpp"
+#include "route/interface.hpp"
+
+namespace wayout::host {
+
+/// Something found on this host that can take or change a packet and that the engine does not
+/// model. Met on the way, it makes the answer undecided; its text names it.
+struct Unmodelled {
+  enum class Kind : std::uint8_t {
+    nft_chain, tc_filter, xdp, bpf, ebtables, ipvs, ipsec_policy, flowtable, rule, bond, tunnel,
+    routing_rule, other
+  };
+  Kind kind = Kind::other;
+  std::string text;                    ///< `nft chain inet fw forward (hook forward, priority filter)`
+  DeviceId device = no_device;         ///< on the way when a packet passes this device
+  bool ingress = false, egress = false;  ///< which direction of the device
+  std::optional<Hook> hook;            ///< on the way when a packet passes this hook
+  std::int32_t priority = 0;
+  bool bridge_family = false;          ///< on the way of bridged frames only
+};
+
+/// A socket that listens (or a UDP socket bound), as `ss -lntu` shows it.
+struct Listener {
+  std::uint8_t protocol = 0;
+  wire::IpAddress address;             ///< unspecified: any
+  std::uint16_t port = 0;
+  DeviceId device = no_device;         ///< SO_BINDTODEVICE
+  bool dual_stack = false;             ///< an IPv6 socket that takes IPv4 too
+};
+
+/// net.ipv4.* that the IP room reads.
+struct IpConfig {
+  std::uint8_t default_ttl = 64;
+  bool icmp_echo_ignore_all = false;
+  bool icmp_echo_ignore_broadcasts = true;
+  bool icmp_errors_use_inbound_ifaddr = false;
+};
+
+struct Host {
+  std::string name;                    ///< `host`, `ip netns` name, container name, or `pid 123`
+  std::string folder;                  ///< in a snapshot
+  std::string runtime;                 ///< docker, podman, …; empty: none
+  std::string container_id;
+  std::uint32_t pid = 0;               ///< a process in it; 0: not known
+  std::uint64_t namespace_inode = 0;   ///< live: /proc/…/ns/net; 0: from files
+
+  link::Devices devices;
+  std::vector<link::Neighbour> neighbours;
+  route::Interfaces interfaces;        ///< parallel to devices
+  route::Fib fib;
+  route::Config route_config;
+  IpConfig ip;
+  bridge::Config bridging;
+  netfilter::Netfilter netfilter;
+  conntrack::Config conntrack_config;
+  std::vector<conntrack::Connection> connections;  ///< as listed
+  std::vector<Listener> listeners;
+  bool listeners_known = false;
+  std::vector<Unmodelled> unmodelled;
+  std::unordered_map<std::string, std::string> sysctls;  ///< every one read, by full name
+
+  std::vector<std::string> assumed;    ///< what was missing and taken as the kernel's default
+};
+
+/// One end of a device pair: which host, which device.
+struct DeviceRef {
+  std::uint32_t host = 0;
+  DeviceId device = no_device;
+  bool operator==(const DeviceRef&) const = default;
+};
+
+struct Machine {
+  std::string kernel_release;
+  std::vector<Host> hosts;             ///< [0] is the namespace in which wayout was called
+  /// veth peer of (host, device), by host then DeviceId; device == no_device: not known.
+  std::vector<std::vector<DeviceRef>> peers;
+  /// Lower device elsewhere (macvlan, ipvlan, vlan moved to another namespace), same shape.
+  std::vector<std::vector<DeviceRef>> lowers;
+
+  [[nodiscard]] DeviceRef peer(DeviceRef end) const;
+  [[nodiscard]] DeviceRef lower(DeviceRef child) const;
+};
+
+}  // namespace wayout::host

@@ -1,0 +1,39 @@
+// ARP: requests we make, and what we answer (net/ipv4/arp.c).
+#pragma once
+
+#include <optional>
+
+#include "link/device.hpp"
+#include "link/neighbour.hpp"
+#include "packet/chance.hpp"
+#include "packet/packet.hpp"
+#include "packet/trace.hpp"
+#include "route/decide.hpp"
+
+namespace wayout::ip {
+
+/// The broadcast request for `target` out of `device`, on behalf of `waiting` (whose source the
+/// request may carry, arp_announce). A frame with Ethernet header.
+/// Linux: arp.c arp_solicit.
+[[nodiscard]] Packet arp_request(const wire::IpAddress& target, DeviceId device,
+                                 const Packet& waiting, const route::Fib& fib,
+                                 const route::Interfaces& interfaces,
+                                 const link::Devices& devices);
+
+/// An ARP frame received on packet.device: perhaps an answer for the asker, perhaps something
+/// learned about the sender. `resolved` is set when an entry became valid.
+/// Linux: arp.c arp_process.
+/// Ends: always; delivered, or dropped NOT_SPECIFIED with the cause why it was not answered
+///   (address not ours, arp_ignore, arp_filter, rp_filter, own source).
+struct ArpResult {
+  Stop stop;
+  std::optional<Packet> answer;                       ///< frame to send out of the same device
+  std::optional<link::NeighbourKey> resolved;
+};
+template <Trace T>
+ArpResult arp_process(const Packet& frame, const route::Fib& fib,
+                      const route::Interfaces& interfaces, const link::Devices& devices,
+                      const std::vector<link::Neighbour>& configured,
+                      link::NeighbourState& neighbours, Chance& chance, T& trace);
+
+}  // namespace wayout::ip

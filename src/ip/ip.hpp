@@ -1,0 +1,71 @@
+// IPv4's own stages: the checks on receipt, forwarding, fragments, and the errors sent back.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "link/device.hpp"
+#include "packet/chance.hpp"
+#include "packet/packet.hpp"
+#include "packet/trace.hpp"
+#include "route/decide.hpp"
+
+namespace wayout::ip {
+
+/// Header, checksum and length checks; trims Ethernet padding.
+/// Linux: net/ipv4/ip_input.c ip_rcv_core.
+/// Ends: OTHERHOST, IP_INHDR, IP_CSUM, PKT_TOO_SMALL.
+template <Trace T>
+Stop receive(Packet& packet, T& trace);
+
+/// IP options after PREROUTING. Linux: ip_input.c ip_rcv_options, ip_options.c.
+/// Ends: IP_INHDR; NOT_SPECIFIED for a refused source route. Source routes that are accepted are
+/// not modelled (Fate::undecided).
+template <Trace T>
+Stop options(Packet& packet, const route::Interfaces& interfaces, T& trace);
+
+/// What forwarding asks and does before the FORWARD hook: class, TTL, MTU. ICMP errors that have to
+/// go back are appended to `errors` as orders (see IcmpError).
+/// Linux: net/ipv4/ip_forward.c ip_forward.
+/// Ends: NOT_SPECIFIED (layer-2 class), IP_INHDR (TTL), PKT_TOO_BIG.
+struct IcmpError;
+template <Trace T>
+Stop forward(Packet& packet, const route::Interfaces& interfaces,
+             std::vector<IcmpError>& errors, T& trace);
+
+/// An ICMP error to be made about a packet; built by make_error() when the path sends it.
+struct IcmpError {
+  std::uint8_t type = 0, code = 0;
+  std::uint32_t info = 0;              ///< next-hop MTU, gateway; host order
+};
+
+/// The error message about `offender`, routed back to its source, source address chosen as the
+/// kernel does; nothing when no error may be sent (errors about errors, fragments, broadcasts).
+/// Linux: net/ipv4/icmp.c __icmp_send.
+[[nodiscard]] std::optional<Packet> make_error(const Packet& offender, const IcmpError& error,
+                                               const route::Fib& fib,
+                                               const route::Interfaces& interfaces,
+                                               bool use_inbound_address, std::uint8_t ttl,
+                                               Chance& chance);
+
+/// The ICMP error that an error route answers with; none for blackhole or forwarding off.
+/// Fills the Stop of ip_error. Linux: net/ipv4/route.c ip_error.
+Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
+
+/// Cut a packet to an MTU. The pieces keep what the packet learned.
+/// Linux: net/ipv4/ip_output.c ip_do_fragment.
+[[nodiscard]] std::vector<Packet> fragment(const Packet& packet, std::uint32_t mtu_bytes);
+
+/// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
+/// port and protocol unreachable. `listening` says whether a socket takes it.
+/// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
+struct LocalAnswer {
+  Stop stop;                           ///< delivered, or dropped with NO_SOCKET and the like
+  std::optional<Packet> reply;         ///< IP packet to send (source and destination set)
+  std::optional<IcmpError> error;      ///< ICMP error to send instead
+};
+template <Trace T>
+LocalAnswer deliver(const Packet& packet, bool listening, bool ignore_echo,
+                    bool ignore_broadcast_echo, T& trace);
+
+}  // namespace wayout::ip

@@ -1,0 +1,63 @@
+// Neighbour entries: which MAC answers for an on-link address (struct neighbour, net/core).
+//
+// The configured table (what `ip neigh` showed) is part of Host; what the walk learns by ARP, and
+// the packets that wait for it, is NeighbourState. Life of an entry here: none → incomplete (first
+// packet queued, request sent) → reachable (answer seen) or failed (time ran out).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "packet/packet.hpp"
+#include "wire/address.hpp"
+
+namespace wayout::link {
+
+/// NUD_*. In none/incomplete/failed nothing may be sent; in all others frames go to `mac`.
+enum class NudState : std::uint8_t {
+  none, incomplete, reachable, stale, delay, probe, failed, noarp, permanent
+};
+
+constexpr bool nud_valid(NudState s) {
+  return s != NudState::none && s != NudState::incomplete && s != NudState::failed;
+}
+
+struct Neighbour {
+  wire::IpAddress address;
+  DeviceId device = no_device;
+  wire::MacAddress mac;
+  NudState state = NudState::none;
+  bool proxy = false;               ///< `ip neigh add proxy`
+};
+
+struct NeighbourKey {
+  DeviceId device = no_device;
+  wire::IpAddress address;
+  bool operator==(const NeighbourKey&) const = default;
+};
+
+}  // namespace wayout::link
+
+template <>
+struct std::hash<wayout::link::NeighbourKey> {
+  std::size_t operator()(const wayout::link::NeighbourKey& k) const noexcept {
+    return std::hash<wayout::wire::IpAddress>{}(k.address) * 31 + k.device;
+  }
+};
+
+namespace wayout::link {
+
+/// Live entries of one namespace, with the packets that wait in them.
+struct NeighbourState {
+  struct Entry {
+    NudState state = NudState::none;
+    wire::MacAddress mac;
+    bool assumed = false;            ///< taken to answer: it is outside this machine
+    std::vector<Packet> waiting;     ///< arp_queue
+  };
+  std::unordered_map<NeighbourKey, Entry> entries;
+};
+
+}  // namespace wayout::link

@@ -1,0 +1,54 @@
+// Everything on the way that is not a function of the packet and the configuration.
+//
+// A stage that meets a coin (a random port, a `limit` bucket whose fill nobody knows, an unmodelled
+// match, one of several equal routes) asks here. In Mode::draw the answer comes from a seeded
+// generator: the same seed gives the same bytes. In Mode::explore it comes from a script, and the
+// questions are kept, so that `why` can follow every outcome and see whether they differ.
+//
+// Not here: time. It is a member of host::State.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "packet/stop.hpp"
+
+namespace wayout {
+
+/// One question that was asked, and the answer that was followed.
+struct Choice {
+  Cause asked_by;             ///< rule, route, unmodelled …
+  std::uint32_t options = 2;  ///< how many outcomes there are
+  std::uint32_t taken = 0;
+};
+
+class Chance {
+ public:
+  enum class Mode : std::uint8_t { draw, explore };
+
+  explicit Chance(std::uint64_t seed = 1) : mode_(Mode::draw), generator_(seed) {}
+  /// Follow `script`; beyond its end take option 0.
+  explicit Chance(std::vector<std::uint32_t> script)
+      : mode_(Mode::explore), script_(std::move(script)) {}
+
+  /// True: outcomes that depend on unknown history must be asked for with choose().
+  [[nodiscard]] bool explores() const { return mode_ == Mode::explore; }
+
+  /// An outcome in [0, options). `asked_by` is what the answer will blame.
+  std::uint32_t choose(Cause asked_by, std::uint32_t options);
+  /// 16 uniform random bits for port searches; in Mode::explore a fixed sequence, since which free
+  /// port is drawn decides nothing.
+  std::uint16_t random16() { return static_cast<std::uint16_t>(generator_()); }
+  std::uint32_t random32() { return static_cast<std::uint32_t>(generator_() >> 16); }
+
+  [[nodiscard]] const std::vector<Choice>& asked() const { return asked_; }
+
+ private:
+  Mode mode_;
+  std::vector<std::uint32_t> script_;
+  std::vector<Choice> asked_;
+  std::mt19937_64 generator_{1};
+};
+
+}  // namespace wayout
