@@ -58,9 +58,9 @@ struct Ipv4Header {
   be32 source, destination;
 
   [[nodiscard]] unsigned version() const { return version_ihl >> 4; }
-  [[nodiscard]] std::size_t header_bytes() const { return std::size_t{version_ihl & 0xfU} * 4; }
+  [[nodiscard]] std::size_t header_bytes() const { return static_cast<std::size_t>(version_ihl & 0xf) * 4; }
   [[nodiscard]] std::size_t fragment_offset_bytes() const {
-    return std::size_t{static_cast<std::uint16_t>(fragment) & offset_mask} * 8U;
+    return static_cast<std::size_t>(fragment & offset_mask) * 8;
   }
   [[nodiscard]] bool has_dont_fragment() const { return (fragment & dont_fragment) != 0; }
   [[nodiscard]] bool has_more_fragments() const { return (fragment & more_fragments) != 0; }
@@ -81,7 +81,7 @@ struct TcpHeader {
   be16 checksum;
   be16 urgent;
 
-  [[nodiscard]] std::size_t header_bytes() const { return std::size_t{offset_reserved >> 4U} * 4; }
+  [[nodiscard]] std::size_t header_bytes() const { return static_cast<std::size_t>(offset_reserved >> 4) * 4; }
 };
 static_assert(sizeof(TcpHeader) == 20);
 
