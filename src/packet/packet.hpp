@@ -63,10 +63,14 @@ class Packet {
   static constexpr std::size_t headroom_bytes = 128;  ///< room for pushed headers
 
   Packet() = default;
-  /// A whole Ethernet frame as received on a device.
+  /// A whole Ethernet frame as received on a device. Its 802.1Q tag, if any, is taken out of the
+  /// bytes into vlan_tci (an inner tag, and 802.1ad, stay). Shorter than an Ethernet header: no
+  /// network bytes, ethertype 0. Linux: net/core/skbuff.c skb_vlan_untag.
   static Packet from_frame(std::span<const std::uint8_t> frame);
-  /// An IP packet without link header, as a local sender makes it.
+  /// An IP packet without link header, as a local sender makes it (type outgoing, local).
   static Packet from_ip(std::span<const std::uint8_t> ip);
+  /// The frame as a capture shows it: with the tag of vlan_tci back in its place.
+  [[nodiscard]] std::vector<std::uint8_t> on_wire() const;
 
   /// From the first byte of the frame (or of the IP header, when there is no link header).
   [[nodiscard]] std::span<std::uint8_t> frame() { return {data_.data() + begin_, size()}; }
@@ -79,7 +83,7 @@ class Packet {
     return frame().subspan(network_ - begin_);
   }
   [[nodiscard]] std::size_t size() const { return data_.size() - begin_; }
-  /// Bytes before the network header (14 for Ethernet, 18 with a tag in the frame, 0 for none).
+  /// Bytes before the network header: 14 for Ethernet, 0 for none.
   [[nodiscard]] std::size_t link_header_bytes() const { return network_ - begin_; }
 
   /// Cut the tail: `length_bytes` counts from the network header.
@@ -88,18 +92,21 @@ class Packet {
   void extend_network(std::size_t length_bytes);
   /// Forget the link header.
   void pull_link_header() { begin_ = network_; }
-  /// Put `bytes` in front of the network header, in place of any link header.
+  /// Put `bytes` in front of the network header, in place of any link header. They must not lie
+  /// in this packet.
   void set_link_header(std::span<const std::uint8_t> bytes);
   /// The network header is `offset` bytes behind the first byte of the frame.
   void set_network_offset(std::size_t offset) { network_ = begin_ + offset; }
-  /// Replace everything from the network header on.
+  /// Replace everything from the network header on; `bytes` must not lie in this packet.
   void replace_network(std::span<const std::uint8_t> bytes);
 
-  /// Forget what a namespace border (or, with `same_namespace`, a veth inside one) erases:
-  /// skb_scrub_packet().
+  /// Forget what a namespace border (or, with `same_namespace`, a veth inside one) erases: route,
+  /// connection, bridge ports; across namespaces also mark and sender. The VLAN tag stays.
+  /// Linux: net/core/skbuff.c skb_scrub_packet.
   void scrub(bool same_namespace);
 
   std::uint32_t number = 0;          ///< which packet of the journey; copies share it
+  std::uint32_t answers = 0;         ///< made by a stack about this packet: its number; 0: none
   DeviceId device = no_device;       ///< where it is now (skb->dev)
   DeviceId ingress = no_device;      ///< layer-3 device that received it (skb_iif); none: local
   DeviceId bridge_port_in = no_device;   ///< nf_bridge physindev, while call-iptables holds
@@ -124,6 +131,8 @@ class Packet {
   bool checksum_verified = false;        ///< from a local sender of this machine: not tested again
 
  private:
+  void place(std::span<const std::uint8_t> bytes);  ///< behind the headroom
+
   std::vector<std::uint8_t> data_;
   std::size_t begin_ = 0;
   std::size_t network_ = 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 namespace wayout::wire {
 
@@ -45,6 +46,10 @@ template <class Header>
 template <class Header>
 [[nodiscard]] Header* header_at(std::span<std::uint8_t> bytes, std::size_t offset = 0) {
   return const_cast<Header*>(header_at<Header>(std::span<const std::uint8_t>(bytes), offset));
+}
+template <class Header>
+[[nodiscard]] Header* header_at(std::vector<std::uint8_t>& bytes, std::size_t offset = 0) {
+  return header_at<Header>(std::span(bytes), offset);
 }
 
 }  // namespace wayout::wire
