@@ -93,11 +93,14 @@ struct Machine {
   std::vector<Host> hosts;             ///< [0] is the namespace in which wayout was called
   /// veth peer of (host, device), by host then DeviceId; device == no_device: not known.
   std::vector<std::vector<DeviceRef>> peers;
-  /// Lower device elsewhere (macvlan, ipvlan, vlan moved to another namespace), same shape.
+  /// Device below (VLAN, macvlan, ipvlan), in the same or another namespace; same shape.
   std::vector<std::vector<DeviceRef>> lowers;
+  /// The reverse of lowers: what is stacked on (host, device).
+  std::vector<std::vector<std::vector<DeviceRef>>> stacked;
 
   [[nodiscard]] DeviceRef peer(DeviceRef end) const;
   [[nodiscard]] DeviceRef lower(DeviceRef child) const;
+  [[nodiscard]] const std::vector<DeviceRef>& uppers(DeviceRef lower) const;
 };
 
 }  // namespace wayout::host

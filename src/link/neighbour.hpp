@@ -55,6 +55,7 @@ struct NeighbourState {
     NudState state = NudState::none;
     wire::MacAddress mac;
     bool assumed = false;            ///< taken to answer: it is outside this machine
+    std::uint32_t request = 0;       ///< Packet::number of the ARP request that is out
     std::vector<Packet> waiting;     ///< arp_queue
   };
   std::unordered_map<NeighbourKey, Entry> entries;

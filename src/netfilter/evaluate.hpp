@@ -83,16 +83,26 @@ struct HookDevices {
   DeviceId out = no_device;
 };
 
-/// Run everything registered at `hook`, in priority order, later registered first among equals:
-/// raw, conntrack, mangle, nat, filter, security, confirm.
+/// How far a hook has been run. After OUTPUT mangle or nat changed what routing looks at, run()
+/// returns early with `reroute` set: the caller routes the packet again and calls once more.
+struct Cursor {
+  std::uint32_t next = 0;  ///< position in the hook's list of functions
+  bool reroute = false;
+  bool done = false;
+};
+
+/// Run everything registered at `hook` from the cursor on, in priority order, later registered
+/// first among equals: raw, conntrack, mangle, nat, filter, security, confirm.
 ///
 /// Linux: net/netfilter/core.c nf_hook_slow; net/ipv4/netfilter/ip_tables.c ipt_do_table;
 ///   nf_nat_core.c nf_nat_inet_fn.
 /// Ends: NETFILTER_DROP at nf_hook_slow (legacy) or nft_do_chain (iptables-nft) with the rule or
-///   policy as cause; NOT_SPECIFIED at nf_queue; Fate::undecided for what is not modelled.
-/// Changes: packet (NAT, marks, MSS), counters, connections, made.
+///   policy as cause; NOT_SPECIFIED at nf_queue.
+/// Changes: packet (NAT, marks, MSS), counters, connections, made, cursor.
+/// Not modelled: a ForeignHook or an UnmodelledTarget that is met is told as Did::assumed (by
+///   Cause::unmodelled or the rule) and the packet goes on; the teller makes it "undecided".
 template <Trace T>
 Stop run(Hook hook, Packet& packet, HookDevices devices, const Surroundings& around,
-         Writable& changes, T& trace);
+         Writable& changes, Cursor& cursor, T& trace);
 
 }  // namespace wayout::netfilter

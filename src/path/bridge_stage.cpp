@@ -1,0 +1,180 @@
+// Bridging on the way, with the IPv4 hooks around it while bridge-nf-call-iptables holds.
+//
+// Two rooms are interleaved here, bridge and netfilter, which is why it is neither's business.
+#include <algorithm>
+
+#include "bridge/bridge.hpp"
+#include "path/stages.hpp"
+#include "path/walk.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::path {
+
+bool bridge_calls_iptables(const Packet& packet, DeviceId bridge, const host::Host& host) {
+  if (packet.ethertype != wire::ethertype::ipv4) return false;
+  if (packet.vlan_tci && !host.bridging.nf_filter_vlan_tagged) return false;
+  return host.bridging.nf_call_iptables || host.devices[bridge].bridge.nf_call_iptables;
+}
+
+namespace {
+
+/// Where DNAT at the bridge sends the frame: to another port of the same bridge (its new MAC is
+/// then known or asked for), or up to layer 3.
+/// Linux: br_netfilter_hooks.c br_nf_pre_routing_finish.
+template <Trace T>
+Stop redirect_frame(Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  Packet probe = packet;
+  probe.device = bridge;
+  probe.type = PacketType::host;
+  Stop stop = route::input(probe, host.fib, host.interfaces, host.route_config, stack.chance, trace);
+  if (stop) {
+    stop.stage = Stage::br_nf_pre_routing_finish;
+    return stop;
+  }
+  auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
+  if (!probe.routing.error && probe.routing.type == RouteType::unicast &&
+      probe.routing.egress == bridge) {
+    const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+    const wire::IpAddress next_hop =
+        probe.routing.gateway.is_set() ? probe.routing.gateway : ip->destination_address();
+    const auto found = stack.state.neighbours.entries.find({bridge, next_hop});
+    if (found != stack.state.neighbours.entries.end() && link::nud_valid(found->second.state)) {
+      ethernet->destination = found->second.mac;
+      packet.bridged_dnat = true;
+      return Stop::go_on();
+    }
+    packet.bridged_dnat = true;  // its neighbour is asked for as the bridge's own packets' is
+    packet.routing = probe.routing;
+    packet.device = bridge;
+    return neighbour(packet, stack, trace);
+  }
+  ethernet->destination = host.devices[bridge].mac;
+  packet.type = PacketType::host;
+  return Stop::go_on();
+}
+
+/// Linux: br_netfilter_hooks.c br_nf_pre_routing: validation, then the PREROUTING hooks as the
+/// bridge's, with the port as physical device.
+template <Trace T>
+Stop bridge_prerouting(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
+  const PacketType type = packet.type;
+  packet.type = PacketType::host;  // a bridge validates what is not addressed to it, too
+  Stop stop = ip::receive(packet, trace);
+  packet.type = type;
+  if (stop) {
+    stop.stage = Stage::br_nf_pre_routing;
+    return stop;
+  }
+  packet.bridge_port_in = port;
+  packet.device = bridge;
+  const auto before = wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
+  stop = defragment(packet, Hook::prerouting, stack, trace);
+  if (!stop) stop = hook(Hook::prerouting, packet, bridge, no_device, stack, trace);
+  packet.device = port;
+  if (stop) return stop;
+  packet.hooks_done_at_bridge = true;
+  const auto after = wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
+  return before == after ? Stop::go_on() : redirect_frame(packet, bridge, stack, trace);
+}
+
+/// FORWARD and POSTROUTING for a frame that passes from port to port, then the port's MTU: with the
+/// hooks on, the bridge cuts what is too big. Linux: br_nf_forward, br_nf_post_routing,
+/// br_nf_dev_queue_xmit.
+template <Trace T>
+Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
+  packet.bridge_port_out = port;
+  if (Stop stop = hook(Hook::forward, packet, bridge, bridge, stack, trace)) return stop;
+  if (Stop stop = hook(Hook::postrouting, packet, no_device, bridge, stack, trace)) return stop;
+  packet.bridge_port_in = packet.bridge_port_out = no_device;
+  packet.hooks_done_at_bridge = false;
+
+  const std::uint32_t mtu = stack.host.devices[port].mtu_bytes;
+  const std::size_t size = packet.network().size();
+  if (size <= mtu && packet.fragment_max_bytes == 0) return Stop::go_on();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  if (size > mtu && ip->has_dont_fragment())
+    return Stop::drop(Stage::br_nf_dev_queue_xmit, DropReason::NOT_SPECIFIED, Cause::mtu(port, mtu));
+  for (Packet& piece : ip::fragment(packet, mtu)) {
+    piece.device = port;
+    stack.work.push_back({Work::Kind::transmit, std::move(piece)});
+  }
+  return Stop::end(Fate::bridged, Stage::br_nf_dev_queue_xmit);
+}
+
+/// One copy towards one port. Linux: br_forward.c __br_forward, br_dev_queue_push_xmit.
+template <Trace T>
+Stop to_port(Packet& packet, DeviceId port, DeviceId bridge, bool from_port, Stack& stack,
+             T& trace) {
+  const host::Host& host = stack.host;
+  if (from_port && bridge_calls_iptables(packet, bridge, host)) {
+    if (Stop stop = bridge_hooks(packet, port, bridge, stack, trace)) return stop;
+  }
+  if (Stop stop = bridge::egress(packet, port, host.devices, host.bridging, trace)) return stop;
+  packet.device = port;
+  return transmit(packet, stack, trace);
+}
+
+/// The frame goes where the bridge decided. Zero: (also) up.
+template <Trace T>
+Stop to_ports(Packet& packet, const bridge::Decision& decision, bool from_port, Stack& stack,
+              T& trace) {
+  // The packet itself goes up, or through the last port; all other ports get copies.
+  const std::size_t copies = decision.ports.size() - (decision.up || decision.ports.empty() ? 0 : 1);
+  for (std::size_t i = 0; i < copies; ++i) {
+    Packet copy = packet;
+    const Stop stop = to_port(copy, decision.ports[i], decision.bridge, from_port, stack, trace);
+    end(std::move(copy), stop, stack, trace);
+  }
+  if (decision.up || decision.ports.empty()) return Stop::go_on();
+  Stop stop = to_port(packet, decision.ports.back(), decision.bridge, from_port, stack, trace);
+  if (stop.fate == Fate::forwarded) stop.fate = Fate::bridged;
+  return stop;
+}
+
+}  // namespace
+
+template <Trace T>
+Stop bridge_onward(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  bridge::Decision decision;
+  if (Stop stop = bridge::decide(packet, bridge, port, host.devices, host.bridging,
+                                 stack.state.bridges, decision, trace))
+    return stop;
+  return to_ports(packet, decision, port != no_device, stack, trace);
+}
+
+template <Trace T>
+Stop bridged(Packet& packet, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  const DeviceId port = packet.device;
+  const DeviceId bridge = host.devices[port].master;
+  bool link_local_up = false;
+  if (Stop stop = bridge::ingress(packet, host.devices, host.bridging, stack.state.bridges,
+                                  link_local_up, trace))
+    return stop;
+  if (link_local_up) return Stop::go_on();
+  if (bridge_calls_iptables(packet, bridge, host)) {
+    if (Stop stop = bridge_prerouting(packet, port, bridge, stack, trace)) return stop;
+  }
+  if (Stop stop = bridge_onward(packet, port, bridge, stack, trace)) return stop;
+  packet.device = bridge;
+  if (packet.type == PacketType::other_host) packet.type = PacketType::host;
+  if constexpr (T::tells) {
+    trace.step({.stage = Stage::br_pass_frame_up,
+                .did = Did::passed_up,
+                .device = port,
+                .other = bridge,
+                .packet = packet.number});
+  }
+  return Stop::go_on();
+}
+
+#define WAYOUT_INSTANTIATE(T)                                                  \
+  template Stop bridged(Packet&, Stack&, T&);                                  \
+  template Stop bridge_onward(Packet&, DeviceId, DeviceId, Stack&, T&);
+WAYOUT_INSTANTIATE(NoTrace)
+WAYOUT_INSTANTIATE(StepTrace)
+#undef WAYOUT_INSTANTIATE
+
+}  // namespace wayout::path

@@ -1,0 +1,54 @@
+#include "path/stages.hpp"
+
+#include "wire/headers.hpp"
+
+namespace wayout::path {
+namespace {
+
+/// Linux: net/ipv4/netfilter.c ip_route_me_harder. The source address stays as it is.
+template <Trace T>
+Stop reroute(Packet& packet, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  route::Flow flow = route::flow_of(packet);
+  packet.routing = {};
+  Stop stop = route::output(flow, packet, host.fib, host.interfaces, host.route_config,
+                            stack.chance, trace);
+  if (stop) stop.stage = Stage::ip_route_me_harder;
+  return stop;
+}
+
+}  // namespace
+
+template <Trace T>
+Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T& trace) {
+  if (hook == Hook::prerouting && packet.hooks_done_at_bridge) {
+    packet.hooks_done_at_bridge = false;
+    return Stop::go_on();
+  }
+  const host::Host& host = stack.host;
+  std::vector<Packet> made;
+  const netfilter::Surroundings around{host.netfilter, host.devices, host.interfaces, host.fib,
+                                       host.conntrack_config};
+  netfilter::Writable changes{stack.state.rules, stack.state.connections, stack.chance, made,
+                              stack.state.now_ms};
+  netfilter::Cursor cursor;
+  Stop stop;
+  while (!stop && !cursor.done) {
+    stop = netfilter::run(hook, packet, {in, out}, around, changes, cursor, trace);
+    if (!stop && cursor.reroute) {
+      cursor.reroute = false;
+      stop = reroute(packet, stack, trace);
+      out = packet.routing.egress;
+    }
+  }
+  for (Packet& answer : made) send_answer(std::move(answer), packet, stack);
+  return stop;
+}
+
+#define WAYOUT_INSTANTIATE(T) \
+  template Stop hook(Hook, Packet&, DeviceId, DeviceId, Stack&, T&);
+WAYOUT_INSTANTIATE(NoTrace)
+WAYOUT_INSTANTIATE(StepTrace)
+#undef WAYOUT_INSTANTIATE
+
+}  // namespace wayout::path

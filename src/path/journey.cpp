@@ -1,0 +1,174 @@
+#include "path/journey.hpp"
+
+#include <algorithm>
+
+#include "path/stages.hpp"
+#include "path/walk.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::path {
+namespace {
+
+/// Who is taken to stand behind a next hop that nobody on this machine owns.
+constexpr wire::MacAddress outsider_mac{{0x02, 0x00, 0x00, 0x0f, 0xff, 0xfe}};
+
+/// The kernel asks three times, a second apart, and gives up a second later.
+constexpr std::int64_t solicit_ms = 3000;
+
+/// How much the end of an ARP request says about why it was not answered.
+int weight(const Stop& stop) {
+  if (stop.fate != Fate::dropped) return 0;
+  switch (stop.cause.kind()) {
+    case CauseKind::sysctl:
+    case CauseKind::route:
+    case CauseKind::no_route:
+    case CauseKind::routing_rule: return 5;
+    case CauseKind::bridge:
+    case CauseKind::mtu: return 4;
+    case CauseKind::device:
+      return stop.cause.value() == static_cast<std::uint32_t>(DeviceCause::other_host) ? 1 : 4;
+    case CauseKind::address: return 2;
+    default: return 1;
+  }
+}
+
+}  // namespace
+
+Journey::Place::Place(std::uint32_t number, Journey& journey)
+    : state(host::initial_state(journey.machine_.hosts[number])),
+      stack{.number = number,
+            .host = journey.machine_.hosts[number],
+            .state = state,
+            .chance = journey.chance_,
+            .machine = journey.machine_,
+            .next_packet = journey.next_packet_} {}
+
+Journey::Journey(const host::Machine& machine, Chance& chance, StepTrace& trace)
+    : machine_(machine), chance_(chance), trace_(trace), places_(machine.hosts.size()) {}
+
+Stack& Journey::stack(std::uint32_t host) {
+  if (!places_[host]) places_[host] = std::make_unique<Place>(host, *this);
+  return places_[host]->stack;
+}
+
+void Journey::send(std::uint32_t host, Packet packet) {
+  packet.local = true;
+  stack(host).work.push_back({Work::Kind::send, std::move(packet)});
+}
+
+void Journey::receive(host::DeviceRef at, Packet frame) {
+  frame.device = at.device;
+  stack(at.host).work.push_back({Work::Kind::receive, std::move(frame)});
+}
+
+void Journey::listen(std::uint32_t host, const Socket& socket) {
+  stack(host).sockets.push_back(socket);
+}
+
+bool Journey::run() {
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (std::uint32_t host = 0; host < places_.size(); ++host) {
+      if (!places_[host] || places_[host]->stack.work.empty()) continue;
+      busy = true;
+      if (!work(host)) return false;
+    }
+    if (busy) continue;
+    for (std::uint32_t host = 0; host < places_.size(); ++host)
+      busy = (places_[host] && settle_neighbours(host)) || busy;
+  }
+  return true;
+}
+
+bool Journey::work(std::uint32_t host) {
+  Stack& here = stack(host);
+  trace_.on_host(host);
+  const bool at_rest = drain(here, budget_, trace_);
+  for (Ended& ended : here.ended)
+    ends_.push_back({host, host, std::move(ended.packet), ended.stop});
+  here.ended.clear();
+  std::vector<Handover> handovers = std::move(here.handovers);
+  here.handovers.clear();
+  for (Handover& handover : handovers) carry(std::move(handover));
+  return at_rest;
+}
+
+void Journey::carry(Handover handover) {
+  Packet& frame = handover.frame;
+  if (handover.how == Handover::How::outside) {
+    departures_.push_back({handover.from, std::move(frame)});
+    return;
+  }
+  frame.scrub(handover.from.host == handover.to.host);
+  frame.device = handover.to.device;
+  frame.local = false;
+  const auto kind = handover.how == Handover::How::to_lower ? Work::Kind::transmit
+                                                            : Work::Kind::receive;
+  stack(handover.to.host).work.push_back({kind, std::move(frame)});
+}
+
+bool Journey::left_machine(std::uint32_t packet) const {
+  return std::any_of(departures_.begin(), departures_.end(),
+                     [&](const Departure& d) { return d.frame.number == packet; });
+}
+
+bool Journey::settle_neighbours(std::uint32_t host) {
+  Stack& here = stack(host);
+  bool changed = false;
+  for (auto& [key, entry] : here.state.neighbours.entries) {
+    if (entry.waiting.empty()) continue;
+    changed = true;
+    const bool said_failed = std::any_of(
+        here.host.neighbours.begin(), here.host.neighbours.end(), [&](const link::Neighbour& n) {
+          return n.device == key.device && n.address == key.address &&
+                 n.state == link::NudState::failed;
+        });
+    if (left_machine(entry.request) && !said_failed) {
+      entry.state = link::NudState::reachable;
+      entry.mac = outsider_mac;
+      entry.assumed = true;
+      for (Packet& waiting : entry.waiting)
+        here.work.push_back({Work::Kind::resolved, std::move(waiting)});
+      entry.waiting.clear();
+    } else {
+      fail_neighbour(host, entry);
+    }
+  }
+  return changed;
+}
+
+void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry) {
+  Stack& here = stack(host);
+  trace_.on_host(host);
+  here.state.now_ms += solicit_ms;
+  entry.state = link::NudState::failed;
+  std::vector<Packet> waiting = std::move(entry.waiting);
+  entry.waiting.clear();
+  for (Packet& packet : waiting) {
+    const auto [cause_host, cause] = why_unanswered(entry.request, host, packet.device);
+    const Stop stop = Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, cause);
+    if (!packet.local) send_error(packet, {wire::IcmpHeader::unreachable, 1, 0}, here);
+    trace_.step({.stage = stop.stage,
+                 .did = Did::ended,
+                 .fate = stop.fate,
+                 .reason = stop.reason,
+                 .device = packet.device,
+                 .by = Cause::neighbour(packet.device),
+                 .packet = packet.number});
+    ends_.push_back({host, cause_host, std::move(packet), stop});
+  }
+}
+
+std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, std::uint32_t host,
+                                                        DeviceId device) const {
+  const JourneyEnd* best = nullptr;
+  for (const JourneyEnd& e : ends_) {
+    const bool about_it = e.packet.number == request || e.packet.answers == request;
+    if (about_it && (best == nullptr || weight(e.stop) > weight(best->stop))) best = &e;
+  }
+  if (best == nullptr || weight(best->stop) < 2)
+    return {host, Cause::address(AddressCause::not_answered, device)};
+  return {best->cause_host, best->stop.cause};
+}
+
+}  // namespace wayout::path

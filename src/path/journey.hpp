@@ -1,0 +1,80 @@
+// Several namespaces joined by their devices: packets go from one walk to the next until all have
+// ended.
+//
+// A Journey owns the changing state of every namespace it touches; the Machine stays as read. It
+// comes to rest when no namespace has work and no frame is between two of them. Then neighbours
+// that did not answer are settled: one whose request left this machine is taken to exist (and that
+// is told), any other has failed, as after the kernel's three requests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "path/stack.hpp"
+
+namespace wayout::path {
+
+/// How a packet ended, and on which host. `cause_host`: whose configuration the Cause points into.
+struct JourneyEnd {
+  std::uint32_t host = 0;
+  std::uint32_t cause_host = 0;
+  Packet packet;
+  Stop stop;
+};
+
+/// A frame that left this machine through a device whose other end is not here.
+struct Departure {
+  host::DeviceRef from;
+  Packet frame;
+};
+
+class Journey {
+ public:
+  Journey(const host::Machine& machine, Chance& chance, StepTrace& trace);
+
+  /// A process on `host` sends an IP packet; packet.number is set by the caller or 0 (a new one).
+  void send(std::uint32_t host, Packet packet);
+  /// A frame arrives from outside on this device.
+  void receive(host::DeviceRef at, Packet frame);
+  /// Walk until everything is at rest. False: the budget ended it, frames go in circles.
+  bool run();
+
+  void listen(std::uint32_t host, const Socket& socket);
+  [[nodiscard]] std::uint32_t new_number() { return next_packet_++; }
+  [[nodiscard]] host::State& state(std::uint32_t host) { return stack(host).state; }
+  [[nodiscard]] const std::vector<JourneyEnd>& ends() const { return ends_; }
+  [[nodiscard]] const std::vector<Departure>& departures() const { return departures_; }
+
+ private:
+  /// A stack with the state it refers to; made when first touched.
+  struct Place {
+    explicit Place(std::uint32_t number, Journey& journey);
+    host::State state;
+    Stack stack;
+  };
+
+  Stack& stack(std::uint32_t host);
+  /// Let one namespace work, and carry what leaves it to the other ends.
+  bool work(std::uint32_t host);
+  void carry(Handover handover);
+  /// Decide about neighbours that wait; true when that gave somebody work.
+  bool settle_neighbours(std::uint32_t host);
+  void fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry);
+  /// Why nobody answered an ARP request: the most telling end of it or of its answer.
+  [[nodiscard]] std::pair<std::uint32_t, Cause> why_unanswered(std::uint32_t request,
+                                                               std::uint32_t host,
+                                                               DeviceId device) const;
+  [[nodiscard]] bool left_machine(std::uint32_t packet) const;
+
+  const host::Machine& machine_;
+  Chance& chance_;
+  StepTrace& trace_;
+  std::vector<std::unique_ptr<Place>> places_;  ///< by host
+  std::vector<JourneyEnd> ends_;
+  std::vector<Departure> departures_;
+  std::uint32_t next_packet_ = 1;
+  std::uint32_t budget_ = 20'000;  ///< packets; more is a loop of bridges or tunnels
+};
+
+}  // namespace wayout::path

@@ -1,0 +1,139 @@
+// The tail of layer 3: MTU, next hop, neighbour, link header.
+#include "ip/arp.hpp"
+#include "path/stages.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::path {
+namespace {
+
+wire::IpAddress next_hop_of(const Packet& packet) {
+  if (packet.routing.gateway.is_set()) return packet.routing.gateway;
+  return wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
+}
+
+/// RFC 1112 §6.4: the lower 23 bits of the group.
+wire::MacAddress multicast_mac(const wire::IpAddress& group) {
+  const std::uint32_t v = group.v4();
+  return {{0x01, 0x00, 0x5e, static_cast<std::uint8_t>(v >> 16 & 0x7f),
+           static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v)}};
+}
+
+void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAddress& to) {
+  if (!device.ethernet) {
+    packet.pull_link_header();
+    return;
+  }
+  wire::EthernetHeader header{};
+  header.destination = to;
+  header.source = device.mac;
+  header.type = wire::ethertype::ipv4;
+  packet.set_link_header({reinterpret_cast<const std::uint8_t*>(&header), sizeof header});
+}
+
+/// A next hop that needs no ARP: loopback, point-to-point, NOARP, broadcast, multicast.
+/// Linux: net/ipv4/arp.c arp_constructor.
+std::optional<wire::MacAddress> without_resolution(const Packet& packet, const link::Device& device,
+                                                   const wire::IpAddress& next_hop) {
+  if (device.kind == link::DeviceKind::loopback || !device.ethernet || !device.arp ||
+      device.point_to_point)
+    return wire::MacAddress{};
+  if (next_hop.is_multicast()) return multicast_mac(next_hop);
+  if (next_hop.is_limited_broadcast() || packet.routing.type == RouteType::broadcast)
+    return wire::MacAddress::broadcast();
+  return std::nullopt;
+}
+
+}  // namespace
+
+template <Trace T>
+Stop leave(Packet& packet, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  packet.device = packet.routing.egress;
+  const link::Device& device = host.devices[packet.device];
+  const std::uint32_t mtu = packet.routing.mtu_bytes != 0
+                                ? std::min(packet.routing.mtu_bytes, device.mtu_bytes)
+                                : device.mtu_bytes;
+  const std::size_t size = packet.network().size();
+  const bool super_packet = packet.segment_bytes != 0;
+  if ((size <= mtu || super_packet) && packet.fragment_max_bytes == 0)
+    return neighbour(packet, stack, trace);
+
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  if (size > mtu && ip->has_dont_fragment()) {
+    send_error(packet, {wire::IcmpHeader::unreachable, 4, mtu}, stack);
+    return Stop::drop(Stage::ip_fragment, DropReason::PKT_TOO_BIG, Cause::mtu(packet.device, mtu));
+  }
+  std::vector<Packet> pieces = ip::fragment(packet, mtu);
+  if constexpr (T::tells) {
+    trace.step({.stage = Stage::ip_fragment,
+                .did = Did::fragmented,
+                .device = packet.device,
+                .value = static_cast<std::uint32_t>(pieces.size()),
+                .by = Cause::mtu(packet.device, mtu),
+                .packet = packet.number});
+  }
+  for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
+    stack.work.push_back({Work::Kind::resolved, std::move(pieces[i])});
+  packet = std::move(pieces.back());
+  return neighbour(packet, stack, trace);
+}
+
+template <Trace T>
+Stop neighbour(Packet& packet, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  const DeviceId out = packet.device;
+  const link::Device& device = host.devices[out];
+  const wire::IpAddress next_hop = next_hop_of(packet);
+  if (const auto mac = without_resolution(packet, device, next_hop)) {
+    put_ethernet(packet, device, *mac);
+    return transmit(packet, stack, trace);
+  }
+
+  auto& entry = stack.state.neighbours.entries[{out, next_hop}];
+  if (link::nud_valid(entry.state)) {
+    if constexpr (T::tells) {
+      trace.step({.stage = Stage::neigh_resolve_output,
+                  .did = entry.assumed ? Did::assumed_resolved : Did::resolved,
+                  .device = out,
+                  .by = Cause::neighbour(out),
+                  .address = next_hop,
+                  .packet = packet.number});
+    }
+    if (packet.bridged_dnat) {
+      auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
+      ethernet->destination = entry.mac;
+      packet.device = packet.bridge_port_in;
+      return bridge_onward(packet, packet.bridge_port_in, out, stack, trace);
+    }
+    put_ethernet(packet, device, entry.mac);
+    return transmit(packet, stack, trace);
+  }
+
+  if (entry.waiting.empty()) {
+    Packet request = ip::arp_request(next_hop, out, packet, host.fib, host.interfaces, host.devices);
+    request.device = out;
+    request.number = stack.next_packet++;
+    request.answers = packet.number;
+    entry.request = request.number;
+    stack.work.push_back({Work::Kind::transmit, std::move(request)});
+  }
+  entry.state = link::NudState::incomplete;
+  entry.waiting.push_back(packet);
+  if constexpr (T::tells) {
+    trace.step({.stage = Stage::neigh_resolve_output,
+                .did = Did::asked_neighbour,
+                .device = out,
+                .address = next_hop,
+                .packet = packet.number});
+  }
+  return Stop::end(Fate::held, Stage::neigh_resolve_output, Cause::neighbour(out));
+}
+
+#define WAYOUT_INSTANTIATE(T)                      \
+  template Stop leave(Packet&, Stack&, T&);        \
+  template Stop neighbour(Packet&, Stack&, T&);
+WAYOUT_INSTANTIATE(NoTrace)
+WAYOUT_INSTANTIATE(StepTrace)
+#undef WAYOUT_INSTANTIATE
+
+}  // namespace wayout::path
