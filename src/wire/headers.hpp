@@ -1,9 +1,10 @@
-// Headers as they lie in a frame: Ethernet, VLAN, ARP, IPv4, TCP, UDP, ICMP, VXLAN.
+// Headers as they lie in a frame: Ethernet, VLAN, ARP, IPv4, IPv6, TCP, UDP, ICMP, VXLAN.
 //
 // Plain layouts over bytes (see header_at); field values read and assign in host order. Nothing
 // here checks a value: that is the business of the stages, each of which ends packets by name.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "wire/address.hpp"
@@ -69,6 +70,18 @@ struct Ipv4Header {
   [[nodiscard]] IpAddress destination_address() const { return IpAddress::v4(destination); }
 };
 static_assert(sizeof(Ipv4Header) == 20);
+
+struct Ipv6Header {
+  be32 version_class_flow;
+  be16 payload_length;  ///< of what follows this header
+  std::uint8_t next_header;
+  std::uint8_t hop_limit;
+  std::array<std::uint8_t, 16> source, destination;
+
+  [[nodiscard]] IpAddress source_address() const { return IpAddress::v6(source); }
+  [[nodiscard]] IpAddress destination_address() const { return IpAddress::v6(destination); }
+};
+static_assert(sizeof(Ipv6Header) == 40);
 
 struct TcpHeader {
   static constexpr std::uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16, urg = 32, ece = 64,
