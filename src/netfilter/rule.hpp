@@ -8,7 +8,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -229,6 +231,8 @@ struct Chain {
 enum class TableKind : std::uint8_t { raw, mangle, nat, filter, security };
 /// `raw`, `mangle`, …
 const char* table_name(TableKind kind);
+/// Where a table of this kind has built-in chains, in the order in which they are printed.
+std::span<const Hook> hooks_of(TableKind kind);
 
 struct Table {
   TableKind kind = TableKind::filter;
@@ -247,6 +251,7 @@ struct Ruleset {
   wire::Family family = wire::Family::ipv4;
   std::string file;                              ///< where it was read
   std::vector<Table> tables;                     ///< in the order in which they are printed
+  std::vector<std::string> notes;                ///< what the text did not tell, for the user
 };
 
 }  // namespace wayout::netfilter
