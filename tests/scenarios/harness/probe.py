@@ -78,7 +78,7 @@ class _Sniffer:
         if self._question.proto == "icmp":
             return (source, struct.unpack_from("!H", p, at + 4)[0]) if p[at] == 8 else None
         sport, dport = struct.unpack_from("!HH", p, at)
-        return (source, sport) if dport == self._question.server_port else None
+        return (source, sport) if dport in (self._question.server_port, self._question.dport) else None
 
 
 def _checksum(data):

@@ -1,0 +1,137 @@
+"""ARP and the neighbour tables: who answers, who is remembered wrongly."""
+
+from harness.scenario import ask, cause, dies, scenario, sysctl, works
+from harness.topology import NATTED, PAIR, UPLINK2
+
+OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
+C1_MAC, BRIDGE_MAC, OUTSIDE_MAC = "02:77:00:00:00:66", "02:77:00:00:00:67", "02:77:00:00:00:65"
+NOBODY = "02:00:00:00:00:99"
+
+scenario(
+    "bridge-lost-its-address",
+    "The bridge's address is gone (a network manager took it): nobody answers the container's ARP for its gateway.",
+    [NATTED, "h: ip addr del 10.1.0.1/24 dev br0"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("address", "neighbour"),
+    fix="must",
+    fixed="h: ip addr add 10.1.0.1/24 dev br0",
+)
+scenario(
+    "bridge-has-another-address",
+    "The bridge's address was changed to 10.1.0.254; the container still asks for 10.1.0.1.",
+    [NATTED, "h: ip addr del 10.1.0.1/24 dev br0", "h: ip addr add 10.1.0.254/24 dev br0"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("address", "neighbour", "route"),
+    fix="must",
+    fixed="c1: ip route replace default via 10.1.0.254",
+)
+scenario(
+    "destination-nobody",
+    "A destination on the uplink's own subnet that nobody has.",
+    NATTED,
+    ask("c1", "198.51.100.99:80", server="o"),
+    dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("neighbour"),
+    may_hesitate=True,
+)
+scenario(
+    "gateway-mac-wrong-in-the-container",
+    "The container has a permanent neighbour entry with a MAC address that nobody has: the bridge floods, nobody takes it.",
+    [PAIR, f"c1: ip neigh replace 10.1.0.1 lladdr {NOBODY} dev eth0 nud permanent"],
+    OUTSIDE,
+    dies("out", "c2", "ip_rcv_core", "OTHERHOST"),
+    cause("neighbour"),
+    fix="must",
+    fixed="c1: ip neigh del 10.1.0.1 dev eth0",
+)
+scenario(
+    "gateway-mac-of-a-neighbour",
+    "The entry holds the MAC address of another container (the bridge's MAC had moved): that one drops it.",
+    [PAIR, "c1: ip neigh replace 10.1.0.1 lladdr 02:77:00:00:00:68 dev eth0 nud permanent"],
+    OUTSIDE,
+    dies("out", "c2", "ip_error", "IP_INADDRERRORS"),
+    cause("neighbour"),
+    fixed="c1: ip neigh del 10.1.0.1 dev eth0",
+)
+scenario(
+    "container-mac-wrong-on-the-host",
+    "The host has a permanent entry for the container with a wrong MAC address: the answer is flooded and not taken.",
+    [NATTED, f"h: ip neigh replace 10.1.0.2 lladdr {NOBODY} dev br0 nud permanent"],
+    OUTSIDE,
+    dies("back", "c1", "ip_rcv_core", "OTHERHOST", source="198.51.100.10"),
+    cause("neighbour"),
+    fix="must",
+    fixed="h: ip neigh del 10.1.0.2 dev br0",
+)
+scenario(
+    "gateway-mac-wrong-on-the-host",
+    "The host has a wrong permanent entry for its own gateway.",
+    [NATTED, f"h: ip neigh replace 198.51.100.1 lladdr {NOBODY} dev eth0 nud permanent"],
+    OUTSIDE,
+    dies("out", "o", "ip_rcv_core", "OTHERHOST"),
+    cause("neighbour"),
+    fix="must",
+    fixed="h: ip neigh del 198.51.100.1 dev eth0",
+)
+scenario("permanent-and-right", "Permanent entries that are right do no harm.",
+         [NATTED, f"h: ip neigh replace 10.1.0.2 lladdr {C1_MAC} dev br0 nud permanent",
+          f"h: ip neigh replace 198.51.100.1 lladdr {OUTSIDE_MAC} dev eth0 nud permanent"],
+         OUTSIDE, works(source="198.51.100.10"))
+scenario("stale-entries", "Stale entries are used, and confirmed later.",
+         [NATTED, f"h: ip neigh replace 10.1.0.2 lladdr {C1_MAC} dev br0 nud stale",
+          f"h: ip neigh replace 198.51.100.1 lladdr {OUTSIDE_MAC} dev eth0 nud stale"],
+         OUTSIDE, works(source="198.51.100.10"))
+scenario(
+    "stale-and-wrong",
+    "A stale entry that is wrong is used all the same, until its probes fail.",
+    [NATTED, f"h: ip neigh replace 198.51.100.1 lladdr {NOBODY} dev eth0 nud stale"],
+    OUTSIDE,
+    dies("out", "o", "ip_rcv_core", "OTHERHOST"),
+    cause("neighbour"),
+    fixed="h: ip neigh del 198.51.100.1 dev eth0",
+)
+scenario("failed-is-tried-again", "An entry in FAILED is resolved afresh with the next packet: it says nothing about now.",
+         [NATTED, "h: ip neigh add 198.51.100.1 dev eth0 nud failed"], OUTSIDE, works(source="198.51.100.10"))
+scenario("arp-for-another-device", "The container's gateway is the host's uplink address: the host answers for any of its "
+         "addresses.", [NATTED, "c1: ip route replace default via 198.51.100.10 dev eth0 onlink"], OUTSIDE,
+         works(source="198.51.100.10"))
+scenario(
+    "arp-ignore",
+    "With arp_ignore=1 it answers for the receiving device's addresses only.",
+    [NATTED, "c1: ip route replace default via 198.51.100.10 dev eth0 onlink", "h: sysctl -qw net.ipv4.conf.br0.arp_ignore=1"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("sysctl", "neighbour", "route"),
+    fixed="h: sysctl -qw net.ipv4.conf.br0.arp_ignore=0",
+)
+scenario(
+    "arp-ignore-8",
+    "arp_ignore=8: no answer at all.",
+    [NATTED, "h: sysctl -qw net.ipv4.conf.all.arp_ignore=8"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("sysctl", "neighbour"),
+    fixed="h: sysctl -qw net.ipv4.conf.all.arp_ignore=0",
+)
+scenario("arp-ignore-fits", "arp_ignore=1 and the address is the bridge's own: answered.",
+         [NATTED, "h: sysctl -qw net.ipv4.conf.all.arp_ignore=1"], OUTSIDE, works(source="198.51.100.10"))
+scenario(
+    "arp-filter",
+    "arp_filter: the outside asks on eth1 for 192.0.2.10 with an address that the host reaches by eth0: no answer.",
+    [NATTED, UPLINK2, "o: ip route add 198.51.100.10/32 via 192.0.2.10", "h: sysctl -qw net.ipv4.conf.eth1.arp_filter=1"],
+    OUTSIDE,
+    dies("back", "o", "neigh_invalidate", "NEIGH_FAILED", source="198.51.100.10"),
+    cause("sysctl", "neighbour"),
+    fixed="h: sysctl -qw net.ipv4.conf.eth1.arp_filter=0",
+)
+scenario(
+    "container-noarp",
+    "ARP is switched off on the container's device: the frame carries the container's own MAC address.",
+    [NATTED, "c1: ip link set eth0 arp off"],
+    OUTSIDE,
+    dies("out", "h", "br_handle_frame_finish", "NOT_SPECIFIED"),
+    cause("neighbour", "link", "device", "bridge"),
+    fixed="c1: ip link set eth0 arp on",
+)
