@@ -2,6 +2,7 @@
 
     namespace c1 h o          creates the namespaces (their real names carry a prefix)
     cable c1/eth0 h/vethc1    joins two namespaces with a veth pair; both ends come up
+    xdp h/vethc1 drop         attaches an XDP program that drops (or passes) everything
     h: ip addr add …          runs a line of shell in a namespace; it must succeed
     h: iptables-restore <<END a here-document goes on, verbatim, to its end mark
 
@@ -12,7 +13,11 @@ import contextlib
 import ctypes
 import os
 import re
+import socket
+import struct
 import subprocess
+
+from . import bpf
 
 CLONE_NEWNET = 0x40000000
 RUN = "/run/netns/"
@@ -66,6 +71,7 @@ class Lab:
         self._prefix = f"wsc{os.getpid()}-"
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self._cables = 0
+        self._held = []  # file descriptors that keep something attached
         self.names = []
 
     def __enter__(self):
@@ -74,6 +80,8 @@ class Lab:
     def __exit__(self, *_):
         for name in self.names:
             subprocess.run(["ip", "netns", "del", self.real(name)], check=False, capture_output=True)
+        for fd in self._held:
+            os.close(fd)
         os.close(self._home)
 
     def real(self, name):
@@ -128,6 +136,9 @@ class Lab:
             elif verb == "cable":
                 flush()
                 self._cable(*rest.split())
+            elif verb == "xdp":
+                flush()
+                self._xdp(*rest.split())
             elif verb.endswith(":") and verb[:-1] in self.names:
                 if verb[:-1] != where:
                     flush()
@@ -164,3 +175,12 @@ class Lab:
             raise SetupError(f"{command}: {result.stderr.strip()}")
         for name, device in ((ns1, dev1), (ns2, dev2)):
             self.run(name, f"ip link set {device} up")
+
+    def _xdp(self, where, verdict):
+        name, device = where.split("/")
+        action = {"aborted": 0, "drop": 1, "pass": 2}[verdict]
+        program = bpf.load_program(bpf.PROG_TYPE_XDP, bpf.assemble([bpf.set_to(0, action), bpf.leave()]))
+        with self.inside(name):
+            index = socket.if_nametoindex(device)
+            attributes = struct.pack("<IIIIQ", program, index, bpf.ATTACH_XDP, 0, 0)
+            self._held += [program, bpf.call(bpf.LINK_CREATE, attributes)[0]]

@@ -35,7 +35,7 @@ class Dies:
 
 @dataclass(frozen=True)
 class Undecided:
-    """`why` has to say that it does not know, and name what it does not know."""
+    """`why` has to say that it does not know, and name what it does not know (one of `a|b`)."""
 
     names: str
 

@@ -1,0 +1,230 @@
+"""Devices that are neither veth nor bridge: macvlan, VXLAN."""
+
+from harness.scenario import ask, cause, dies, policy, scenario, works
+from harness.topology import NATTED
+
+# c1 hangs on the uplink of h by a macvlan of its own.
+MACVLAN = """
+namespace c1 h o
+cable h/eth0 o/eth0
+o: ip addr add 198.51.100.1/24 dev eth0
+h: ip addr add 198.51.100.10/24 dev eth0
+h: ip link add mv0 link eth0 type macvlan mode bridge
+h: ip link set mv0 netns @c1 name eth0
+c1: ip addr add 198.51.100.20/24 dev eth0
+c1: ip link set eth0 up
+c1: ip route add default via 198.51.100.1
+"""
+scenario("macvlan-outside", "A macvlan container reaches the outside past its host.", MACVLAN,
+         ask("c1", "198.51.100.1:80", server="o"), works(source="198.51.100.20"))
+scenario("macvlan-from-outside", "The outside reaches the macvlan container.", MACVLAN,
+         ask("o", "198.51.100.20:80", server="c1"), works(source="198.51.100.1"))
+scenario(
+    "macvlan-to-host",
+    "A macvlan container does not reach its own host: the parent device never gets its children's frames.",
+    MACVLAN,
+    ask("c1", "198.51.100.10:22", server="h"),
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("link", "device", "macvlan", "neighbour"),
+    fixed="h: ip link add shim link eth0 type macvlan mode bridge\nh: ip addr add 198.51.100.11/32 dev shim\n"
+          "h: ip link set shim up\nh: ip route add 198.51.100.20/32 dev shim",
+)
+scenario(
+    "host-to-macvlan",
+    "Nor does the host reach it.",
+    MACVLAN,
+    ask("h", "198.51.100.20:80", server="c1"),
+    dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("link", "device", "macvlan", "neighbour"),
+)
+scenario(
+    "macvlan-shim",
+    "With a macvlan of its own the host reaches the container.",
+    [MACVLAN, "h: ip link add shim link eth0 type macvlan mode bridge\nh: ip addr add 198.51.100.11/32 dev shim\n"
+     "h: ip link set shim up\nh: ip route add 198.51.100.20/32 dev shim"],
+    ask("h", "198.51.100.20:80", server="c1"),
+    works(source="198.51.100.11"),
+)
+scenario(
+    "macvlan-host-rules-do-not-matter",
+    "The host's rules see nothing of a macvlan container.",
+    [MACVLAN, "h: iptables -P FORWARD DROP", "h: iptables -P INPUT DROP"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    works(source="198.51.100.20"),
+)
+scenario("macvlan-siblings", "Two macvlan containers in bridge mode reach each other.",
+         [MACVLAN, "namespace c2\nh: ip link add mv0 link eth0 type macvlan mode bridge\nh: ip link set mv0 netns @c2 name eth0\n"
+          "c2: ip addr add 198.51.100.21/24 dev eth0\nc2: ip link set eth0 up"],
+         ask("c1", "198.51.100.21:80", server="c2"), works(source="198.51.100.20"))
+scenario(
+    "macvlan-private",
+    "In private mode they do not.",
+    [MACVLAN.replace("mode bridge", "mode private"),
+     "namespace c2\nh: ip link add mv0 link eth0 type macvlan mode private\nh: ip link set mv0 netns @c2 name eth0\n"
+     "c2: ip addr add 198.51.100.21/24 dev eth0\nc2: ip link set eth0 up"],
+    ask("c1", "198.51.100.21:80", server="c2"),
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("link", "device", "macvlan", "neighbour"),
+)
+
+# Two hosts, a VXLAN between them, a bridge with one container on each.
+OVERLAY = """
+namespace c1 h h2 c2
+cable h/eth0 h2/eth0
+cable c1/eth0 h/vethc1
+cable c2/eth0 h2/vethc2
+h: ip addr add 192.168.7.1/24 dev eth0
+h2: ip addr add 192.168.7.2/24 dev eth0
+h: ip link add br0 type bridge
+h: ip link set br0 up
+h: ip link set vethc1 master br0
+h: ip link add vx0 type vxlan id 42 dstport 4789 local 192.168.7.1 remote 192.168.7.2
+h: ip link set vx0 master br0
+h: ip link set vx0 up
+h2: ip link add br0 type bridge
+h2: ip link set br0 up
+h2: ip link set vethc2 master br0
+h2: ip link add vx0 type vxlan id 42 dstport 4789 local 192.168.7.2 remote 192.168.7.1
+h2: ip link set vx0 master br0
+h2: ip link set vx0 up
+c1: ip addr add 10.1.0.2/24 dev eth0
+c2: ip addr add 10.1.0.3/24 dev eth0
+"""
+OVER = ask("c1", "10.1.0.3:80", server="c2")
+
+scenario("vxlan", "Two containers on two hosts, one VXLAN.", OVERLAY, OVER, works(source="10.1.0.2"))
+scenario(
+    "vxlan-other-vni",
+    "The other host's VXLAN has another number: its packets are not known there.",
+    OVERLAY.replace("h2: ip link add vx0 type vxlan id 42", "h2: ip link add vx0 type vxlan id 43"),
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("link", "device", "vxlan", "neighbour"),
+    may_hesitate=True,
+)
+scenario(
+    "vxlan-wrong-remote",
+    "The remote is an address that nobody has.",
+    OVERLAY.replace("remote 192.168.7.2", "remote 192.168.7.9"),
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("link", "device", "vxlan", "neighbour", "bridge"),
+    may_hesitate=True,
+)
+scenario(
+    "vxlan-port-closed",
+    "The other host's INPUT drops UDP 4789.",
+    [OVERLAY, "h2: iptables -A INPUT -p udp --dport 4789 -j DROP"],
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("rule", "neighbour"),
+    may_hesitate=True,
+    fixed="h2: iptables -F INPUT",
+)
+scenario(
+    "vxlan-output-drops",
+    "This host's OUTPUT drops UDP 4789.",
+    [OVERLAY, "h: iptables -A OUTPUT -p udp --dport 4789 -j DROP"],
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("rule", "neighbour"),
+    may_hesitate=True,
+    fixed="h: iptables -F OUTPUT",
+)
+scenario(
+    "vxlan-inner-forward-drop",
+    "The inner packet is bridged, and FORWARD's policy drops it before it gets into the tunnel.",
+    [OVERLAY, "h: iptables -P FORWARD DROP"],
+    OVER,
+    dies("out", "h", "nft_do_chain", "NETFILTER_DROP"),
+    policy("filter", "FORWARD"),
+    may_hesitate=True,
+    fixed="h: iptables -A FORWARD -i br0 -o br0 -j ACCEPT",
+)
+# Routed, as flannel does it: a permanent neighbour and an fdb entry for each other host.
+FLANNEL = """
+namespace c1 h h2 c2
+cable h/eth0 h2/eth0
+cable c1/eth0 h/vethc1
+cable c2/eth0 h2/vethc2
+h: ip addr add 192.168.7.1/24 dev eth0
+h2: ip addr add 192.168.7.2/24 dev eth0
+h: ip link add cni0 type bridge
+h: ip addr add 10.244.1.1/24 dev cni0
+h: ip link set cni0 up
+h: ip link set vethc1 master cni0
+h: ip link add flannel.1 address 5e:00:00:00:00:01 type vxlan id 1 dstport 8472 local 192.168.7.1 nolearning
+h: ip addr add 10.244.1.0/32 dev flannel.1
+h: ip link set flannel.1 up
+h: ip route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
+h: ip neigh add 10.244.2.0 lladdr 5e:00:00:00:00:02 dev flannel.1 nud permanent
+h: bridge fdb add 5e:00:00:00:00:02 dev flannel.1 dst 192.168.7.2
+h: sysctl -qw net.ipv4.ip_forward=1
+h2: ip link add cni0 type bridge
+h2: ip addr add 10.244.2.1/24 dev cni0
+h2: ip link set cni0 up
+h2: ip link set vethc2 master cni0
+h2: ip link add flannel.1 address 5e:00:00:00:00:02 type vxlan id 1 dstport 8472 local 192.168.7.2 nolearning
+h2: ip addr add 10.244.2.0/32 dev flannel.1
+h2: ip link set flannel.1 up
+h2: ip route add 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink
+h2: ip neigh add 10.244.1.0 lladdr 5e:00:00:00:00:01 dev flannel.1 nud permanent
+h2: bridge fdb add 5e:00:00:00:00:01 dev flannel.1 dst 192.168.7.1
+h2: sysctl -qw net.ipv4.ip_forward=1
+c1: ip addr add 10.244.1.2/24 dev eth0
+c1: ip route add default via 10.244.1.1
+c2: ip addr add 10.244.2.2/24 dev eth0
+c2: ip route add default via 10.244.2.1
+"""
+POD = ask("c1", "10.244.2.2:80", server="c2")
+scenario("flannel", "Pods on two hosts, routed over VXLAN.", FLANNEL, POD, works(source="10.244.1.2"))
+scenario(
+    "flannel-mac-changed",
+    "The other host's flannel.1 got a new MAC address after it was announced: what comes for the old one is for somebody "
+    "else there. (With the address its permanent neighbours went, too.)",
+    [FLANNEL, "h2: ip link set flannel.1 address 5e:00:00:00:00:99"],
+    POD,
+    dies("out", "h2", "ip_rcv_core", "OTHERHOST"),
+    cause("neighbour", "link", "device"),
+    may_hesitate=True,
+    fixed="h: ip neigh replace 10.244.2.0 lladdr 5e:00:00:00:00:99 dev flannel.1 nud permanent\n"
+          "h: bridge fdb add 5e:00:00:00:00:99 dev flannel.1 dst 192.168.7.2\n"
+          "h2: ip neigh replace 10.244.1.0 lladdr 5e:00:00:00:00:01 dev flannel.1 nud permanent",
+)
+scenario(
+    "flannel-fdb-missing",
+    "The fdb entry of the other host is missing: the tunnel does not know where to send the frame.",
+    [FLANNEL, "h: bridge fdb del 5e:00:00:00:00:02 dev flannel.1"],
+    POD,
+    dies("out", "h", "vxlan_xmit", "NO_TX_TARGET"),
+    cause("bridge", "link", "device", "vxlan", "neighbour"),
+    may_hesitate=True,
+    fixed="h: bridge fdb add 5e:00:00:00:00:02 dev flannel.1 dst 192.168.7.2",
+)
+scenario(
+    "flannel-route-missing",
+    "The route to the other host's pods is missing, and there is no default.",
+    [FLANNEL, "h: ip route del 10.244.2.0/24"],
+    POD,
+    dies("out", "h", "ip_error", "IP_INNOROUTES", error="ENETUNREACH"),
+    cause("route"),
+    fixed="h: ip route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink",
+)
+scenario(
+    "flannel-forward-drop",
+    "The other host's FORWARD has the policy DROP (docker runs there, too).",
+    [FLANNEL, "h2: iptables -P FORWARD DROP"],
+    POD,
+    dies("out", "h2", "nft_do_chain", "NETFILTER_DROP"),
+    policy("filter", "FORWARD"),
+    may_hesitate=True,
+    fixed="h2: iptables -P FORWARD ACCEPT",
+)
+scenario(
+    "unused-vxlan",
+    "A VXLAN device that is not on the way is no reason to doubt.",
+    [NATTED, "h: ip link add vx0 type vxlan id 42 dstport 4789 local 198.51.100.10 remote 198.51.100.1",
+     "h: ip link set vx0 up", "h: iptables -A OUTPUT -p udp --dport 4789 -j DROP"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    works(source="198.51.100.10"),
+)
