@@ -3,9 +3,14 @@
 // Life: made by track() for the first packet, unconfirmed and invisible to others; NAT may change
 // its reply tuple now and never later; confirm() puts both tuples into the table; packets refresh
 // the timeout; it ends by time, by a closing packet, or by being deleted.
+//
+// An entry that came with the host (preexisting) was read from a listing, which shows neither TCP
+// windows nor SCTP tags: such an entry is liberal, no packet of it is INVALID because of them.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "conntrack/tuple.hpp"
@@ -25,24 +30,41 @@ enum class SctpState : std::uint8_t {
 
 /// What one direction of a TCP connection has shown (struct ip_ct_tcp_state).
 struct TcpPeer {
+  static constexpr std::uint8_t window_scale = 1, sack_permitted = 2, close_init = 4,
+                                be_liberal = 8, data_unacknowledged = 16, max_ack_set = 32;
   std::uint32_t end = 0;         ///< td_end: highest sequence sent
   std::uint32_t max_end = 0;     ///< td_maxend: highest sequence the peer allows
-  std::uint32_t max_window = 0;  ///< td_maxwin
+  std::uint32_t max_window = 0;  ///< td_maxwin; 0: nothing seen of this direction
   std::uint32_t max_ack = 0;     ///< td_maxack
   std::uint8_t scale = 0;
-  std::uint8_t flags = 0;        ///< IP_CT_TCP_FLAG_*
+  std::uint8_t flags = 0;        ///< the bits above
+
+  [[nodiscard]] bool has(std::uint8_t bit) const { return (flags & bit) != 0; }
 };
+
+/// How a TCP packet counts in the state machine: the strongest of its flags.
+enum class TcpClass : std::uint8_t { none, syn, syn_ack, fin, ack, rst };
 
 struct TcpTracking {
   TcpState state = TcpState::none;
-  TcpPeer seen[2];
-  std::uint8_t last_direction = 0;
+  TcpPeer seen[2];                       ///< by Direction
+  Direction last_direction = Direction::original;
+  TcpClass last_class = TcpClass::none;
   std::uint8_t retransmissions = 0;
-  std::uint8_t last_index = 0;
-  std::uint32_t last_sequence = 0, last_ack = 0, last_end = 0;
+  bool simultaneous_open = false;        ///< both sides sent a SYN first
+  bool challenge_ack_expected = false;   ///< a SYN was let through in LAST_ACK (RFC 5961)
+  std::uint8_t last_scale = 0;           ///< window scale of a SYN that was let through
+  std::uint8_t last_flags = 0;           ///< TcpPeer bits of that SYN
   std::uint16_t last_window = 0;
-  std::uint8_t last_window_scale = 0;
-  std::uint8_t last_flags = 0;
+  std::uint32_t last_sequence = 0, last_ack = 0, last_end = 0;
+};
+
+struct SctpTracking {
+  SctpState state = SctpState::none;
+  Direction last_direction = Direction::original;
+  bool init_seen[2] = {false, false};    ///< by Direction
+  bool heartbeat_mismatch = false;       ///< a HEARTBEAT with a foreign tag was let through
+  std::uint32_t tags[2] = {0, 0};        ///< verification tag that each Direction must use
 };
 
 /// IPS_* bits.
@@ -53,27 +75,53 @@ struct Status {
                                  fixed_timeout = 1024, template_ = 2048, nat_clash = 4096;
 };
 
+/// What a listing shows of an entry beyond what tracking needs; kept to be printed back.
+struct Listed {
+  std::string helper;                      ///< helpers do nothing here
+  std::string security_context;            ///< `secctx=`
+  std::string offload;                     ///< `[OFFLOAD]` or `[HW_OFFLOAD]`, in place of [ASSURED]
+  std::string rest;                        ///< words behind `use=`, as they stood
+  std::uint32_t uses = 1;
+  std::optional<std::uint64_t> age_s;      ///< `delta-time=`
+};
+
+/// Conntrack zones: part of the key, for each direction on its own.
+struct Zones {
+  std::uint16_t original = 0, reply = 0;
+
+  [[nodiscard]] constexpr std::uint16_t operator[](Direction d) const {
+    return d == Direction::original ? original : reply;
+  }
+  constexpr bool operator==(const Zones&) const = default;
+};
+
 struct Connection {
   Tuple tuples[2];                    ///< by Direction
-  std::uint16_t zones[2] = {0, 0};    ///< by Direction
+  Zones zones;
   std::uint32_t status = 0;           ///< Status bits
   std::uint32_t mark = 0;
   std::int64_t expires_ms = 0;        ///< State time at which it ends; before confirm: a duration
-  std::int64_t created_ms = 0;
   TcpTracking tcp;                    ///< protocol TCP
-  SctpState sctp = SctpState::none;   ///< protocol SCTP
-  std::uint32_t udp_stream_from_s = 0;
+  SctpTracking sctp;                  ///< protocol SCTP
+  std::int64_t udp_stream_from_ms = 0;  ///< UDP: from when on it is a stream, if replied to
+  std::int64_t created_ms = 0;
+
   DeviceId masquerade_device = no_device;  ///< MASQUERADE's egress; none: not masqueraded
-  ConnectionId master = no_connection;
-  std::string helper;                 ///< as listed; helpers do nothing here
-  std::uint64_t packets[2] = {0, 0}, bytes[2] = {0, 0};  ///< only while accounting
+  ConnectionId newer_of_source = no_connection, older_of_source = no_connection;  ///< Table's
+  bool source_indexed = false;        ///< Table's: it hangs in the list of its source
+  bool in_limbo = false;              ///< Table's: collect() will look at it
   bool preexisting = false;           ///< it came with the host, not with this journey
-  RuleRef source_rule, destination_rule;   ///< which rules mapped it, when known
-  bool has_source_rule = false, has_destination_rule = false;
+  bool ports_exhausted = false;       ///< NAT found no free port, or may use only this one: a
+                                      ///< clash at confirmation is its fault
+  bool accounted = false;             ///< packets and bytes are counted
+  std::uint64_t packets[2] = {0, 0}, bytes[2] = {0, 0};  ///< by Direction
+  std::optional<RuleRef> source_rule, destination_rule;  ///< which rules mapped it, when known
+  std::shared_ptr<const Listed> listed;                  ///< null: not from a listing
 
   [[nodiscard]] bool has(std::uint32_t bit) const { return (status & bit) != 0; }
   [[nodiscard]] const Tuple& original() const { return tuples[0]; }
   [[nodiscard]] const Tuple& reply() const { return tuples[1]; }
+  [[nodiscard]] const Tuple& tuple(Direction d) const { return tuples[static_cast<int>(d)]; }
 };
 
 }  // namespace wayout::conntrack

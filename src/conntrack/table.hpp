@@ -1,48 +1,43 @@
 // The connection table of one namespace: look-up, tracking, confirmation.
 //
 // Invariants: a confirmed connection is found under both of its (tuple, zone) keys; an unconfirmed
-// one under none. ConnectionIds stay valid while the connection lives; a freed id may be used again.
-// Time is handed in; nothing here reads a clock.
+// one under none; one that lost a clash under its reply key only. A ConnectionId stays valid as
+// long as a packet may hold it: what is erased or was never confirmed is freed by collect(), which
+// the path calls when no packet is under way. Time is handed in; nothing here reads a clock.
+//
+// Not here: rewriting packets, choosing translated tuples (nat/).
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <functional>
-#include <unordered_map>
 #include <vector>
 
+#include "conntrack/config.hpp"
 #include "conntrack/connection.hpp"
+#include "conntrack/index.hpp"
 #include "packet/chance.hpp"
 #include "packet/packet.hpp"
 #include "packet/trace.hpp"
 
 namespace wayout::conntrack {
 
-/// net.netfilter.nf_conntrack_*, kernel defaults; times in seconds.
-struct Config {
-  bool enabled = false;              ///< some rule of the namespace needs conntrack (it is lazy)
-  std::uint32_t max = 262144;
-  bool max_known = false;            ///< nf_conntrack_max was read, and count is comparable with it
-  std::uint32_t count = 0;           ///< nf_conntrack_count as read
-  bool checksum = true;
-  bool tcp_loose = true;
-  bool tcp_be_liberal = false;
-  bool tcp_ignore_invalid_rst = false;
-  bool accounting = false;
-  std::uint32_t tcp_max_retrans = 3;
-  std::uint32_t tcp_timeout_s[10] = {0, 120, 60, 432000, 120, 60, 30, 120, 10, 120};  ///< by TcpState
-  std::uint32_t tcp_timeout_max_retrans_s = 300, tcp_timeout_unacknowledged_s = 300;
-  std::uint32_t udp_timeout_s = 30, udp_timeout_stream_s = 120;
-  std::uint32_t icmp_timeout_s = 30, generic_timeout_s = 600;
-  std::uint32_t gre_timeout_s = 30, gre_timeout_stream_s = 180;
-  std::uint32_t sctp_timeout_s[9] = {0, 10, 3, 3, 210, 3, 3, 3, 30};  ///< by SctpState
+/// Why a packet belongs to no connection: Step::port of Did::tracked with CtInfo::none.
+enum class Invalid : std::uint8_t {
+  none,
+  unreadable,        ///< no tuple: header cut, a later fragment, GRE version 1 without PPP
+  truncated,         ///< the transport header or its length field does not fit
+  bad_checksum,
+  bad_flags,         ///< TCP flags that no stack sends together
+  cannot_begin,      ///< no connection is known, and this packet begins none (SYN+ACK, RST, …)
+  wrong_state,       ///< not legal in the connection's state
+  out_of_window,     ///< TCP sequence or acknowledgement outside what the peer can have sent
+  wrong_tag,         ///< SCTP verification tag
+  unknown_type,      ///< ICMP type above 18
+  unknown_inner,     ///< an ICMP error about a packet of no known connection
+  wrong_receiver,    ///< an ICMP error to another address than its connection's sender
 };
 
-/// `conntrack -S` of the namespace.
-struct Statistics {
-  std::uint64_t found = 0, invalid = 0, insert_failed = 0, drop = 0, early_drop = 0, error = 0,
-                clash_resolve = 0;
-};
+struct Observed;
 
 class Table {
  public:
@@ -50,56 +45,111 @@ class Table {
   ///
   /// Linux: net/netfilter/nf_conntrack_core.c nf_conntrack_in and the protocol trackers.
   /// Ends: NETFILTER_DROP at nf_hook_slow when the table is full (ConntrackCause::table_full).
-  /// Changes: packet.connection, packet.ctinfo; the connection's state and timeout.
-  /// INVALID packets go on with CtInfo::none.
+  ///   Whether a full table can make room depends on the kernel's hash: Chance is asked.
+  /// Changes: packet.connection, packet.ctinfo; the connection's state and timeout; takes the
+  ///   packet's template zones. INVALID packets go on with CtInfo::none.
+  /// Not modelled: helpers and expectations, synproxy, timeout policies, labels, events.
   template <Trace T>
-  Stop track(Packet& packet, Hook hook, const Config& config, std::int64_t now_ms, T& trace);
+  Stop track(Packet& packet, Hook hook, const Config& config, std::int64_t now_ms, Chance& chance,
+             T& trace);
 
   /// The entry becomes visible, or the packet dies as a clash.
   ///
   /// Linux: nf_conntrack_core.c __nf_conntrack_confirm, nf_ct_resolve_clash.
-  /// Ends: NETFILTER_DROP (ConntrackCause::clash, or NatCause::ports_exhausted when the tuple was
-  ///   the product of a NAT search).
-  template <Trace T>
-  Stop confirm(Packet& packet, const Config& config, std::int64_t now_ms, T& trace);
+  /// Ends: NETFILTER_DROP at nf_hook_slow (ConntrackCause::clash with the entry that was there
+  ///   first, or NatCause::ports_exhausted when NAT had found no free port).
+  Stop confirm(Packet& packet, std::int64_t now_ms);
 
   [[nodiscard]] Connection& operator[](ConnectionId id) { return pool_[id]; }
   [[nodiscard]] const Connection& operator[](ConnectionId id) const { return pool_[id]; }
 
-  /// The confirmed, unexpired entry one of whose tuples is `tuple` in this zone.
+  /// An entry, and which of its tuples was asked for.
   struct Found {
     ConnectionId id = no_connection;
     Direction direction = Direction::original;
+    explicit operator bool() const { return id != no_connection; }
   };
-  [[nodiscard]] Found find(const Tuple& tuple, std::uint16_t zone, std::int64_t now_ms) const;
-  /// Confirmed entries whose original source (protocol, address, port) is this, newest first:
-  /// what an earlier mapping of the same source is looked for in (nf_nat_bysource).
-  [[nodiscard]] std::vector<ConnectionId> by_source(const Tuple& tuple, std::uint16_t zone) const;
+  /// The confirmed, unexpired entry one of whose tuples is `tuple`, in the zone that its direction
+  /// asks for. Linux: nf_conntrack_core.c nf_conntrack_find_get.
+  [[nodiscard]] Found find(const Tuple& tuple, Zones zones, std::int64_t now_ms) const;
+
+  /// The entry that would make `reply` ambiguous as the reply tuple of `asking`, or no_connection.
+  /// An entry with the same original tuple is the same flow racing, and no obstacle.
+  /// Linux: nf_conntrack_core.c nf_conntrack_tuple_taken.
+  ConnectionId taken_by(const Tuple& reply, ConnectionId asking, std::int64_t now_ms);
+
+  /// Hang the entry into the list of its original source (nf_nat_bysource); NAT does when it has
+  /// mapped the source.
+  void index_by_source(ConnectionId id);
+  /// The newest entry with the original source of `tuple` (protocol, address, port or id) in this
+  /// original zone that `accept(const Connection&)` takes, or no_connection.
+  template <class Accept>
+  [[nodiscard]] ConnectionId newest_of_source(const Tuple& tuple, std::uint16_t zone,
+                                              Accept&& accept) const {
+    for (ConnectionId id = head_of_source(tuple, zone); id != no_connection;
+         id = pool_[id].older_of_source) {
+      if (accept(pool_[id])) return id;
+    }
+    return no_connection;
+  }
 
   /// Put in a connection that is already confirmed (read from a listing). Returns its id.
-  ConnectionId insert(const Connection& connection);
+  ConnectionId insert(Connection connection);
+  /// Take out of every index; the id stays readable until collect().
   void erase(ConnectionId id);
-  [[nodiscard]] std::size_t size() const { return live_; }
-  void for_each(const std::function<void(ConnectionId, const Connection&)>& visit) const;
+  /// Erase what has expired. Linux: nf_conntrack_core.c gc_worker.
+  void expire(std::int64_t now_ms);
+  /// Free the entries that only packets could still hold. Call when no packet is under way.
+  void collect();
+
+  /// Confirmed entries.
+  [[nodiscard]] std::size_t size() const { return confirmed_; }
+  /// Visit confirmed entries as `visit(ConnectionId, const Connection&)`, without those that lost a
+  /// clash, which the kernel does not list either.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (ConnectionId id = 1; id < pool_.size(); ++id) {
+      if (is_listed(pool_[id])) visit(id, pool_[id]);
+    }
+  }
 
   Statistics statistics;
 
  private:
-  struct Key {
-    Tuple tuple;
-    std::uint16_t zone = 0;
-    bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& k) const noexcept {
-      return std::hash<Tuple>{}(k.tuple) * 31 + k.zone;
-    }
-  };
+  struct Sighting;  // what track() found out about one packet
+
+  static bool is_listed(const Connection& c) {
+    return c.has(Status::confirmed) && !c.has(Status::dying | Status::nat_clash);
+  }
+  [[nodiscard]] Found find_key(const Tuple& tuple, std::uint16_t zone, Zones zones) const;
+  Found look_up(const Tuple& tuple, Zones zones, std::int64_t now_ms);
+  [[nodiscard]] ConnectionId head_of_source(const Tuple& tuple, std::uint16_t zone) const;
+  void unhang_from_source(ConnectionId id);
+
+  Sighting observe(const Packet& packet, Hook hook, const Config& config, std::int64_t now_ms,
+                   Chance& chance);
+  Sighting observe_icmp_error(const Segment& error, Zones zones, std::int64_t now_ms);
+  Sighting create(const Tuple& tuple, Zones zones, const Config& config, std::int64_t now_ms,
+                  Chance& chance);
+  Sighting follow(const Tuple& tuple, Zones zones, Observed packet, const Config& config,
+                  Chance& chance);
+  [[nodiscard]] bool is_full(const Config& config) const;
+  bool make_room(Chance& chance);
+  ConnectionId allocate();
+  void await_collection(ConnectionId id);
+
+  /// The entry in the way of confirming `id`, or no_connection.
+  ConnectionId rival_of(ConnectionId id, std::int64_t now_ms);
+  bool resolve_clash(Packet& packet, ConnectionId rival, std::int64_t now_ms);
+  void enter(ConnectionId id, Direction direction);
+
   std::deque<Connection> pool_ = std::deque<Connection>(1);
   std::vector<ConnectionId> free_;
-  std::unordered_map<Key, Found, KeyHash> keys_;
-  std::unordered_multimap<std::uint64_t, ConnectionId> by_source_;
-  std::size_t live_ = 0;
+  std::vector<ConnectionId> limbo_;  ///< made or erased since the last collect()
+  Index keys_;                       ///< values: id << 1 | direction
+  Index sources_;                    ///< values: newest entry of each source
+  std::size_t confirmed_ = 0;
+  std::int64_t made_ = 0, freed_ = 0;  ///< by tracking; with Config::count: how full it is
 };
 
 }  // namespace wayout::conntrack

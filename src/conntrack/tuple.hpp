@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "wire/address.hpp"
 
@@ -30,9 +32,31 @@ struct Tuple {
   constexpr auto operator<=>(const Tuple&) const = default;
 };
 
+/// True for the protocols whose tuple holds ports: TCP, UDP, UDP-Lite, SCTP.
+[[nodiscard]] bool has_ports(std::uint8_t protocol);
+/// True for ICMP and ICMPv6.
+[[nodiscard]] bool is_icmp(std::uint8_t protocol);
+
 /// The tuple an answer has; none for protocols without one (ICMP types that are no query).
 /// Linux: nf_conntrack_core.c nf_ct_invert_tuple.
 [[nodiscard]] std::optional<Tuple> inverse(const Tuple& tuple);
+
+/// What stands behind the network header of a packet, whichever family that is of.
+struct Segment {
+  wire::IpAddress source, destination;
+  std::uint8_t protocol = 0;
+  std::span<const std::uint8_t> bytes;  ///< from the transport header to the end
+};
+
+/// The transport part of an IP packet, or of as much of one as an ICMP error quotes. None for a
+/// later fragment and for a header that does not fit. The network header itself is not verified.
+/// Linux: nf_conntrack_core.c get_l4proto.
+[[nodiscard]] std::optional<Segment> segment_of(std::span<const std::uint8_t> ip);
+
+/// The tuple of a packet; none when too few bytes are there to tell (TCP, UDP: 4, ICMP: 8), or for
+/// GRE version 1 that carries anything but PPP.
+/// Linux: nf_conntrack_core.c nf_ct_get_tuple.
+[[nodiscard]] std::optional<Tuple> tuple_of(const Segment& segment);
 
 }  // namespace wayout::conntrack
 

@@ -36,6 +36,19 @@ struct be32 {
   }
 };
 
+/// Little-endian: only SCTP's checksum lies so.
+struct le32 {
+  std::uint8_t bytes[4];
+  constexpr operator std::uint32_t() const {  // NOLINT: implicit on purpose
+    return std::uint32_t{bytes[3]} << 24 | std::uint32_t{bytes[2]} << 16 |
+           std::uint32_t{bytes[1]} << 8 | bytes[0];
+  }
+  constexpr le32& operator=(std::uint32_t value) {
+    for (int i = 0; i < 4; ++i) bytes[i] = static_cast<std::uint8_t>(value >> (8 * i));
+    return *this;
+  }
+};
+
 /// The header at `offset`, or null when fewer than sizeof(Header) bytes are there.
 template <class Header>
 [[nodiscard]] const Header* header_at(std::span<const std::uint8_t> bytes, std::size_t offset = 0) {

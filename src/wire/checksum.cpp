@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 #include "wire/headers.hpp"
 
@@ -51,6 +52,12 @@ constexpr std::array<std::uint32_t, 256> make_crc32c_table() {
   return table;
 }
 constexpr auto crc32c_table = make_crc32c_table();
+
+std::uint32_t crc32c_add(std::uint32_t crc, std::span<const std::uint8_t> bytes) {
+  for (const std::uint8_t byte : bytes)
+    crc = crc >> 8 ^ crc32c_table[(crc ^ byte) & 0xff];
+  return crc;
+}
 
 }  // namespace
 
@@ -103,10 +110,15 @@ std::uint16_t checksum_update32(std::uint16_t checksum, std::uint32_t old_word,
 }
 
 std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
-  std::uint32_t crc = 0xffffffff;
-  for (const std::uint8_t byte : bytes)
-    crc = crc >> 8 ^ crc32c_table[(crc ^ byte) & 0xff];
-  return ~crc;
+  return ~crc32c_add(0xffffffff, bytes);
+}
+
+std::uint32_t sctp_checksum(std::span<const std::uint8_t> segment) {
+  constexpr std::array<std::uint8_t, 4> no_checksum{};
+  const std::size_t offset = offsetof(SctpHeader, checksum);
+  std::uint32_t crc = crc32c_add(0xffffffff, segment.first(offset));
+  crc = crc32c_add(crc, no_checksum);
+  return ~crc32c_add(crc, segment.subspan(offset + no_checksum.size()));
 }
 
 }  // namespace wayout::wire

@@ -37,5 +37,7 @@ namespace wayout::wire {
 
 /// Castagnoli CRC as SCTP uses it (RFC 9260, appendix A); the value to store little-endian.
 [[nodiscard]] std::uint32_t crc32c(std::span<const std::uint8_t> bytes);
+/// Of an SCTP packet, its checksum field counted as zero; the header must be there in full.
+[[nodiscard]] std::uint32_t sctp_checksum(std::span<const std::uint8_t> segment);
 
 }  // namespace wayout::wire

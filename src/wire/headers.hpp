@@ -120,6 +120,14 @@ struct IcmpHeader {
 };
 static_assert(sizeof(IcmpHeader) == 8);
 
+/// RFC 9260, 3.1.
+struct SctpHeader {
+  be16 source_port, destination_port;
+  be32 tag;
+  le32 checksum;  ///< CRC32c
+};
+static_assert(sizeof(SctpHeader) == 12);
+
 struct VxlanHeader {
   static constexpr std::uint8_t valid_vni = 0x08;
   std::uint8_t flags;
