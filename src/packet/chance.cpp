@@ -12,7 +12,7 @@ std::uint32_t Chance::choose(Cause asked_by, std::uint32_t options) {
   } else if (asked_.size() < script_.size()) {
     taken = script_[asked_.size()];
   }
-  asked_.push_back({asked_by, options, taken});
+  asked_.push_back({asked_by, host_, options, taken});
   return taken;
 }
 

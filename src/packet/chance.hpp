@@ -19,6 +19,7 @@ namespace wayout {
 /// One question that was asked, and the answer that was followed.
 struct Choice {
   Cause asked_by;             ///< rule, route, unmodelled …
+  std::uint32_t host = 0;     ///< whose configuration that points into
   std::uint32_t options = 2;  ///< how many outcomes there are
   std::uint32_t taken = 0;
 };
@@ -42,10 +43,13 @@ class Chance {
   std::uint16_t random16() { return static_cast<std::uint16_t>(generator_()); }
   std::uint32_t random32() { return static_cast<std::uint32_t>(generator_() >> 16); }
 
+  /// Questions from here on come from this host (position in Machine::hosts).
+  void on_host(std::uint32_t host) { host_ = host; }
   [[nodiscard]] const std::vector<Choice>& asked() const { return asked_; }
 
  private:
   Mode mode_;
+  std::uint32_t host_ = 0;
   std::vector<std::uint32_t> script_;
   std::vector<Choice> asked_;
   std::mt19937_64 generator_{1};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "wire/headers.hpp"
 
@@ -15,26 +16,22 @@ constexpr std::size_t tag_bytes = 4;    // 0x8100 and the TCI
 
 Packet Packet::from_frame(std::span<const std::uint8_t> frame) {
   Packet packet;
-  packet.place(frame);
-  const auto* ethernet = wire::header_at<wire::EthernetHeader>(frame);
-  if (ethernet == nullptr) {
-    packet.network_ = packet.data_.size();
-    return packet;
-  }
-  packet.ethertype = ethernet->type;
-  packet.network_ = packet.begin_ + sizeof(wire::EthernetHeader);
-
-  const auto* tag = wire::header_at<wire::VlanTag>(frame, sizeof(wire::EthernetHeader));
-  if (packet.ethertype == wire::ethertype::vlan && tag != nullptr) {
-    packet.vlan_tci = tag->tci;
-    packet.ethertype = tag->type;
-    // The MACs move over the tag; the type that followed it is now the frame's.
-    const auto first = packet.data_.begin() + static_cast<std::ptrdiff_t>(packet.begin_);
-    std::copy_backward(first, first + macs_bytes, first + macs_bytes + tag_bytes);
-    packet.begin_ += tag_bytes;
-    packet.network_ = packet.begin_ + sizeof(wire::EthernetHeader);
-  }
+  packet.set_frame(frame);
   return packet;
+}
+
+void Packet::set_frame(std::span<const std::uint8_t> frame) {
+  place(frame);
+  ethertype = 0;
+  vlan_tci.reset();
+  const auto* ethernet = wire::header_at<wire::EthernetHeader>(std::as_const(*this).frame());
+  if (ethernet == nullptr) {
+    network_ = data_.size();
+    return;
+  }
+  ethertype = ethernet->type;
+  set_network_offset(sizeof(wire::EthernetHeader));
+  untag();
 }
 
 Packet Packet::from_ip(std::span<const std::uint8_t> ip) {
@@ -57,6 +54,27 @@ std::vector<std::uint8_t> Packet::on_wire() const {
     bytes.insert(bytes.begin() + macs_bytes, tag, tag + tag_bytes);
   }
   return bytes;
+}
+
+void Packet::untag() {
+  const auto* tag = wire::header_at<wire::VlanTag>(network());
+  if (ethertype != wire::ethertype::vlan || tag == nullptr) return;
+  vlan_tci = tag->tci;
+  ethertype = tag->type;
+  // The MACs move over the tag; the type that followed it is now the frame's.
+  const auto first = data_.begin() + static_cast<std::ptrdiff_t>(begin_);
+  std::copy_backward(first, first + macs_bytes, first + macs_bytes + tag_bytes);
+  begin_ += tag_bytes;
+  network_ += tag_bytes;
+}
+
+void Packet::tag_in_bytes() {
+  if (!vlan_tci) return;
+  const std::vector<std::uint8_t> tagged = on_wire();
+  set_link_header(std::span(tagged).first(link_header_bytes() + tag_bytes));
+  set_network_offset(sizeof(wire::EthernetHeader));
+  ethertype = wire::ethertype::vlan;
+  vlan_tci.reset();
 }
 
 void Packet::trim_network(std::size_t length_bytes) {
@@ -103,9 +121,11 @@ void Packet::scrub(bool same_namespace) {
 }
 
 void Packet::place(std::span<const std::uint8_t> bytes) {
-  data_.reserve(headroom_bytes + bytes.size());
-  data_.resize(headroom_bytes);
-  data_.insert(data_.end(), bytes.begin(), bytes.end());
+  std::vector<std::uint8_t> data;
+  data.reserve(headroom_bytes + bytes.size());
+  data.resize(headroom_bytes);
+  data.insert(data.end(), bytes.begin(), bytes.end());
+  data_ = std::move(data);
   begin_ = headroom_bytes;
 }
 

@@ -67,10 +67,18 @@ class Packet {
   /// bytes into vlan_tci (an inner tag, and 802.1ad, stay). Shorter than an Ethernet header: no
   /// network bytes, ethertype 0. Linux: net/core/skbuff.c skb_vlan_untag.
   static Packet from_frame(std::span<const std::uint8_t> frame);
+  /// The bytes become those of this frame, which may lie in this packet; what the path learned
+  /// stays. As from_frame.
+  void set_frame(std::span<const std::uint8_t> frame);
   /// An IP packet without link header, as a local sender makes it (type outgoing, local).
   static Packet from_ip(std::span<const std::uint8_t> ip);
   /// The frame as a capture shows it: with the tag of vlan_tci back in its place.
   [[nodiscard]] std::vector<std::uint8_t> on_wire() const;
+  /// Take the 802.1Q tag that the frame's bytes begin with, if any, into vlan_tci.
+  void untag();
+  /// Put the tag of vlan_tci, if any, into the bytes, so that another may go into vlan_tci.
+  /// Linux: include/linux/if_vlan.h __vlan_hwaccel_push_inside.
+  void tag_in_bytes();
 
   /// From the first byte of the frame (or of the IP header, when there is no link header).
   [[nodiscard]] std::span<std::uint8_t> frame() { return {data_.data() + begin_, size()}; }

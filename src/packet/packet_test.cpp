@@ -29,6 +29,13 @@ Bytes tagged_frame() {
   return wire::make_frame(from, to, wire::ethertype::vlan, payload);
 }
 
+/// A datagram that carries a frame.
+Bytes make_outer(const Bytes& frame) {
+  const wire::Ipv4Fields ip{.source = wire::IpAddress::v4(10, 0, 0, 2),
+                            .destination = wire::IpAddress::v4(10, 0, 0, 1)};
+  return wire::make_udp(ip, 1, 2, frame);
+}
+
 TEST(Packet, FrameHasLinkAndNetworkPart) {
   const Bytes frame = wire::make_frame(from, to, wire::ethertype::ipv4, ip_packet());
   const auto packet = Packet::from_frame(frame);
@@ -59,6 +66,29 @@ TEST(Packet, SecondTagStaysInTheBytes) {
   EXPECT_EQ(packet.ethertype, wire::ethertype::vlan);
   EXPECT_THAT(packet.network(), ElementsAreArray(inner));
   EXPECT_THAT(packet.on_wire(), ElementsAreArray(frame));
+}
+
+TEST(Packet, TagMovesBetweenBytesAndSide) {
+  auto packet = Packet::from_frame(tagged_frame());
+  packet.tag_in_bytes();
+  EXPECT_FALSE(packet.vlan_tci);
+  EXPECT_EQ(packet.ethertype, wire::ethertype::vlan);
+  EXPECT_THAT(packet.frame(), ElementsAreArray(tagged_frame()));
+  EXPECT_EQ(packet.link_header_bytes(), 14U);
+  packet.tag_in_bytes();  // nothing left to put
+  EXPECT_THAT(packet.frame(), ElementsAreArray(tagged_frame()));
+  packet.untag();
+  EXPECT_EQ(packet.vlan_tci, 0x2005);
+  EXPECT_THAT(packet.network(), ElementsAreArray(ip_packet()));
+}
+
+TEST(Packet, PayloadBecomesTheFrame) {
+  auto packet = Packet::from_ip(make_outer(tagged_frame()));
+  packet.mark = 5;
+  packet.set_frame(packet.network().subspan(28));
+  EXPECT_EQ(packet.mark, 5U);
+  EXPECT_EQ(packet.vlan_tci, 0x2005);
+  EXPECT_THAT(packet.on_wire(), ElementsAreArray(tagged_frame()));
 }
 
 TEST(Packet, TooShortFramesAreKeptAsTheyAre) {

@@ -33,7 +33,8 @@ enum class Fate : std::uint8_t {
   X(XDP) X(UNHANDLED_PROTO) X(DEV_HDR) X(DEV_READY) X(ICMP_CSUM) X(INVALID_PROTO)                 \
   X(DUP_FRAG) X(FRAG_REASM_TIMEOUT) X(FRAG_TOO_FAR) X(MAC_INVALID_SOURCE) X(NO_TX_TARGET)         \
   X(BRIDGE_INGRESS_STP_STATE) X(ARP_PVLAN_DISABLE) X(LOCAL_MAC) X(TUNNEL_TXINFO)                  \
-  X(VXLAN_INVALID_HDR) X(VXLAN_VNI_NOT_FOUND) X(VXLAN_NO_REMOTE) X(IP_TUNNEL_ECN) X(TCP_FLAGS)
+  X(VXLAN_INVALID_HDR) X(VXLAN_VNI_NOT_FOUND) X(VXLAN_ENTRY_EXISTS) X(IP_TUNNEL_ECN)              \
+  X(TCP_FLAGS) X(MAC_IEEE_MAC_CONTROL) X(NOMEM)
 
 enum class DropReason : std::uint8_t {
   none,
@@ -45,6 +46,7 @@ enum class DropReason : std::uint8_t {
 /// Where on the way: the kernel function that the stage answers for.
 #define WAYOUT_STAGES(X)                                                                         \
   X(netif_receive_skb_core, "__netif_receive_skb_core")                                           \
+  X(skb_vlan_untag, "skb_vlan_untag")                                                             \
   X(vlan_do_receive, "vlan_do_receive")                                                           \
   X(macvlan_handle_frame, "macvlan_handle_frame")                                                 \
   X(br_handle_frame, "br_handle_frame")                                                           \
@@ -88,7 +90,7 @@ enum class DropReason : std::uint8_t {
   X(veth_xmit, "veth_xmit")                                                                       \
   X(vlan_dev_hard_start_xmit, "vlan_dev_hard_start_xmit")                                         \
   X(macvlan_queue_xmit, "macvlan_queue_xmit")                                                     \
-  X(vxlan_xmit, "vxlan_xmit_one")                                                                 \
+  X(vxlan_xmit, "vxlan_xmit")                                                                     \
   X(vxlan_rcv, "vxlan_rcv")                                                                       \
   X(vrf_xmit, "vrf_xmit")                                                                         \
   X(loopback_xmit, "loopback_xmit")                                                               \
@@ -141,6 +143,8 @@ enum class BridgeCause : std::uint32_t {
   static_fdb,      ///< a static entry sends it elsewhere
   own_source,      ///< source MAC is the bridge's own
   group_filtered,  ///< link-local group address
+  no_port,         ///< the bridge has no (other) port
+  arp_proxy,       ///< a port answers ARP in another's place: not modelled
 };
 enum class NatCause : std::uint32_t {
   none,
@@ -149,6 +153,7 @@ enum class NatCause : std::uint32_t {
   not_translated,       ///< left with a source that nobody outside can answer
   masquerade_changed,   ///< the egress device changed under a masqueraded connection
   icmp_refused,         ///< an ICMP error or redirect that NAT does not let pass
+  answer_elsewhere,     ///< the answer arrives from (or at) another address than the one asked
 };
 enum class ConntrackCause : std::uint32_t {
   none,

@@ -8,7 +8,7 @@ namespace {
 TEST(Stop, NamesFollowTheKernel) {
   EXPECT_EQ(reason_name(DropReason::none), "");
   EXPECT_EQ(reason_name(DropReason::NOT_SPECIFIED), "NOT_SPECIFIED");
-  EXPECT_EQ(reason_name(DropReason::TCP_FLAGS), "TCP_FLAGS");
+  EXPECT_EQ(reason_name(DropReason::OTHERHOST), "OTHERHOST");
   EXPECT_EQ(stage_name(Stage::none), "");
   EXPECT_EQ(stage_name(Stage::netif_receive_skb_core), "__netif_receive_skb_core");
   EXPECT_EQ(stage_name(Stage::outside), "outside");

@@ -20,6 +20,7 @@ enum class Did : std::uint8_t {
   learned,           ///< device: port on which the source MAC was learned
   bridged,           ///< device: from, other: to port
   flooded,           ///< device: from, value: copies
+  passed_over,       ///< device: from, other: a port that a flood left out; by: why
   passed_up,         ///< bridge or lower device: to the stack as device `other`
   tracked,           ///< value: CtInfo; by: conntrack entry when it existed before
   rule_matched,      ///< by: rule; value: RuleEffect
@@ -54,8 +55,8 @@ struct Step {
   DeviceId device = no_device;
   DeviceId other = no_device;
   std::uint32_t value = 0;
-  Cause by;
-  wire::IpAddress address;
+  Cause by{};
+  wire::IpAddress address{};
   std::uint32_t packet = 0;                 ///< Packet::number
   std::uint32_t host = 0;                   ///< set by the Journey: position in Machine::hosts
 };

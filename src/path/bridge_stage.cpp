@@ -27,7 +27,7 @@ Stop redirect_frame(Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
   Packet probe = packet;
   probe.device = bridge;
   probe.type = PacketType::host;
-  Stop stop = route::input(probe, host.fib, host.interfaces, host.route_config, stack.chance, trace);
+  Stop stop = route::input(probe, host.fib, host.interfaces, stack.chance, trace);
   if (stop) {
     stop.stage = Stage::br_nf_pre_routing_finish;
     return stop;
@@ -107,10 +107,11 @@ template <Trace T>
 Stop to_port(Packet& packet, DeviceId port, DeviceId bridge, bool from_port, Stack& stack,
              T& trace) {
   const host::Host& host = stack.host;
+  bridge::leave_vlan(packet, bridge, port, host.devices, host.bridging);
   if (from_port && bridge_calls_iptables(packet, bridge, host)) {
     if (Stop stop = bridge_hooks(packet, port, bridge, stack, trace)) return stop;
   }
-  if (Stop stop = bridge::egress(packet, port, host.devices, host.bridging, trace)) return stop;
+  if (Stop stop = bridge::egress(packet, port, host.devices)) return stop;
   packet.device = port;
   return transmit(packet, stack, trace);
 }
@@ -132,14 +133,31 @@ Stop to_ports(Packet& packet, const bridge::Decision& decision, bool from_port, 
   return stop;
 }
 
+/// ebtables and native chains of family bridge see every bridged frame; none of them is modelled.
+template <Trace T>
+void meet_bridge_filters(const Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
+  if constexpr (T::tells) {
+    const auto& list = stack.host.unmodelled;
+    for (std::uint32_t i = 0; i < list.size(); ++i) {
+      if (!list[i].bridge_family) continue;
+      trace.step({.stage = Stage::br_handle_frame,
+                  .did = Did::assumed,
+                  .device = bridge,
+                  .by = Cause::unmodelled(i),
+                  .packet = packet.number});
+    }
+  }
+}
+
 }  // namespace
 
 template <Trace T>
 Stop bridge_onward(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
+  meet_bridge_filters(packet, bridge, stack, trace);
   bridge::Decision decision;
   if (Stop stop = bridge::decide(packet, bridge, port, host.devices, host.bridging,
-                                 stack.state.bridges, decision, trace))
+                                 stack.state.bridges, stack.state.now_ms, decision, trace))
     return stop;
   return to_ports(packet, decision, port != no_device, stack, trace);
 }
@@ -151,15 +169,15 @@ Stop bridged(Packet& packet, Stack& stack, T& trace) {
   const DeviceId bridge = host.devices[port].master;
   bool link_local_up = false;
   if (Stop stop = bridge::ingress(packet, host.devices, host.bridging, stack.state.bridges,
-                                  link_local_up, trace))
+                                  stack.state.now_ms, link_local_up, trace))
     return stop;
   if (link_local_up) return Stop::go_on();
   if (bridge_calls_iptables(packet, bridge, host)) {
     if (Stop stop = bridge_prerouting(packet, port, bridge, stack, trace)) return stop;
   }
   if (Stop stop = bridge_onward(packet, port, bridge, stack, trace)) return stop;
+  bridge::leave_vlan(packet, bridge, bridge, host.devices, host.bridging);
   packet.device = bridge;
-  if (packet.type == PacketType::other_host) packet.type = PacketType::host;
   if constexpr (T::tells) {
     trace.step({.stage = Stage::br_pass_frame_up,
                 .did = Did::passed_up,

@@ -1,6 +1,7 @@
 // Layer 2 on the way: up through stacked devices on receipt, down through them on transmission.
 #include <algorithm>
 
+#include "bridge/vxlan_fdb.hpp"
 #include "link/macvlan.hpp"
 #include "link/receive.hpp"
 #include "link/transmit.hpp"
@@ -22,6 +23,18 @@ Stop hand_over(Packet& packet, Handover::How how, host::DeviceRef to, Stage stag
   return Stop::end(Fate::forwarded, stage);
 }
 
+template <Trace T>
+void tell_passed_up(Stage stage, const Packet& packet, host::DeviceRef to, const Stack& stack,
+                    T& trace) {
+  if constexpr (T::tells) {
+    trace.step({.stage = stage,
+                .did = Did::passed_up,
+                .device = packet.device,
+                .other = to.host == stack.number ? to.device : no_device,
+                .packet = packet.number});
+  }
+}
+
 /// The frame as a child device's: in this namespace it just goes on there.
 Stop to_upper(Packet& packet, host::DeviceRef upper, Stage stage, Stack& stack) {
   if (upper.host != stack.number)
@@ -30,103 +43,98 @@ Stop to_upper(Packet& packet, host::DeviceRef upper, Stage stage, Stack& stack) 
   return Stop::go_on();
 }
 
-/// A tagged frame goes to the VLAN device of its tag; without one it is nobody's.
+/// A tagged frame goes to the VLAN device of its tag. Untouched when there is none.
 /// Linux: net/8021q/vlan_core.c vlan_do_receive.
 template <Trace T>
-Stop to_vlan_device(Packet& packet, Stack& stack, bool& moved, T& trace) {
-  const std::uint16_t vid = link::vlan_id(*packet.vlan_tci);
+Stop to_vlan_device(Packet& packet, Stack& stack, T& trace) {
+  const std::uint16_t id = link::vlan_id(*packet.vlan_tci);
   for (const host::DeviceRef upper : stack.machine.uppers({stack.number, packet.device})) {
     const link::Device& device = device_at(stack, upper);
-    if (device.kind != link::DeviceKind::vlan || device.vlan_id != vid) continue;
-    packet.vlan_tci.reset();
-    moved = true;
-    if constexpr (T::tells) {
-      trace.step({.stage = Stage::vlan_do_receive,
-                  .did = Did::passed_up,
-                  .device = packet.device,
-                  .other = upper.host == stack.number ? upper.device : no_device,
-                  .packet = packet.number});
-    }
+    if (device.kind != link::DeviceKind::vlan || device.vlan_id != id) continue;
+    link::pull_vlan(packet);
+    tell_passed_up(Stage::vlan_do_receive, packet, upper, stack, trace);
     return to_upper(packet, upper, Stage::vlan_do_receive, stack);
   }
-  const bool is_port = stack.host.devices[packet.device].port.has_value();
-  if (is_port) return Stop::go_on();
-  if (vid == 0) {
-    packet.vlan_tci.reset();
-    return Stop::go_on();
+  return Stop::go_on();
+}
+
+/// The macvlan devices stacked on a lower device, as the room link wants them, and where they are.
+struct Children {
+  std::vector<host::DeviceRef> refs;
+  std::vector<const link::Device*> devices;
+};
+
+Children macvlan_children(const Stack& stack, host::DeviceRef lower) {
+  Children children;
+  for (const host::DeviceRef upper : stack.machine.uppers(lower)) {
+    if (device_at(stack, upper).kind != link::DeviceKind::macvlan) continue;
+    children.refs.push_back(upper);
+    children.devices.push_back(&device_at(stack, upper));
   }
-  return Stop::drop(Stage::netif_receive_skb_core, DropReason::OTHERHOST,
-                    Cause::on_device(DeviceCause::no_vlan, packet.device));
+  return children;
+}
+
+/// Give the frame to these children; the packet itself stays where it is while `keep` is set.
+Stop share_out(Packet& packet, const Children& children, const link::MacvlanReceivers& receivers,
+               Stage stage, Stack& stack) {
+  const std::size_t copies = receivers.children.size() - (receivers.lower ? 0 : 1);
+  const host::DeviceRef here{stack.number, packet.device};
+  for (std::size_t i = 0; i < copies; ++i)
+    stack.handovers.push_back(
+        {Handover::How::to_upper, here, children.refs[receivers.children[i]], packet});
+  if (receivers.lower) return Stop::go_on();
+  return to_upper(packet, children.refs[receivers.children.back()], stage, stack);
 }
 
 /// Linux: drivers/net/macvlan.c macvlan_handle_frame.
 template <Trace T>
-Stop to_macvlan(Packet& packet, Stack& stack, bool& moved, T& trace) {
-  std::vector<host::DeviceRef> children;
-  for (const host::DeviceRef upper : stack.machine.uppers({stack.number, packet.device}))
-    if (device_at(stack, upper).kind == link::DeviceKind::macvlan) children.push_back(upper);
-  if (children.empty()) return Stop::go_on();
-
+Stop to_macvlan(Packet& packet, Stack& stack, T& trace) {
+  const Children children = macvlan_children(stack, {stack.number, packet.device});
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
-  const wire::MacAddress to = ethernet->destination;
-  for (const host::DeviceRef child : children) {
-    const link::Device& device = device_at(stack, child);
-    if (!link::macvlan_takes(device, to)) continue;
-    if constexpr (T::tells) {
-      trace.step({.stage = Stage::macvlan_handle_frame,
-                  .did = Did::passed_up,
-                  .device = packet.device,
-                  .other = child.host == stack.number ? child.device : no_device,
-                  .packet = packet.number});
-    }
-    if (to.is_multicast()) {  // every child gets a copy, and the lower device keeps its own
-      stack.handovers.push_back(
-          {Handover::How::to_upper, {stack.number, packet.device}, child, packet});
-      continue;
-    }
-    moved = true;
-    return to_upper(packet, child, Stage::macvlan_handle_frame, stack);
-  }
-  return Stop::go_on();
+  if (children.refs.empty() || ethernet == nullptr) return Stop::go_on();
+  const link::MacvlanReceivers receivers = link::macvlan_receive(children.devices, *ethernet);
+  if (receivers.children.empty() && !receivers.lower)
+    return Stop::drop(Stage::macvlan_handle_frame, DropReason::NOT_SPECIFIED,
+                      Cause::on_device(DeviceCause::other_host, packet.device));
+  if (!receivers.lower)
+    tell_passed_up(Stage::macvlan_handle_frame, packet, children.refs[receivers.children.back()],
+                   stack, trace);
+  return share_out(packet, children, receivers, Stage::macvlan_handle_frame, stack);
 }
 
 template <Trace T>
 Stop transmit_vlan(Packet& packet, Stack& stack, T& trace) {
   const link::Device& device = stack.host.devices[packet.device];
-  packet.vlan_tci = device.vlan_id;
+  link::push_vlan(packet, device.vlan_id);
   const host::DeviceRef lower = stack.machine.lower({stack.number, packet.device});
   if (lower.device == no_device)
-    return Stop::drop(Stage::vlan_dev_hard_start_xmit, DropReason::NOT_SPECIFIED,
-                      Cause::on_device(DeviceCause::no_peer, packet.device));
+    return Stop::end(Fate::undecided, Stage::vlan_dev_hard_start_xmit,
+                     Cause::on_device(DeviceCause::no_peer, packet.device));
   if (lower.host != stack.number)
     return hand_over(packet, Handover::How::to_lower, lower, Stage::vlan_dev_hard_start_xmit, stack);
   packet.device = lower.device;
   return transmit(packet, stack, trace);
 }
 
-/// Siblings in bridge mode hear each other without the wire; the lower device itself never does.
+/// Siblings may hear each other without the wire; the lower device itself never does.
 /// Linux: drivers/net/macvlan.c macvlan_queue_xmit.
 template <Trace T>
 Stop transmit_macvlan(Packet& packet, Stack& stack, T& trace) {
-  const link::Device& device = stack.host.devices[packet.device];
   const host::DeviceRef self{stack.number, packet.device};
   const host::DeviceRef lower = stack.machine.lower(self);
-  if (lower.device == no_device)
-    return Stop::drop(Stage::macvlan_queue_xmit, DropReason::NOT_SPECIFIED,
-                      Cause::on_device(DeviceCause::no_peer, packet.device));
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
-  if (device.macvlan_mode == link::MacvlanMode::bridge) {
-    for (const host::DeviceRef sibling : stack.machine.uppers(lower)) {
-      const link::Device& other = device_at(stack, sibling);
-      if (sibling == self || other.kind != link::DeviceKind::macvlan ||
-          other.macvlan_mode != link::MacvlanMode::bridge ||
-          !link::macvlan_takes(other, ethernet->destination))
-        continue;
-      if (!ethernet->destination.is_multicast())
-        return hand_over(packet, Handover::How::to_upper, sibling, Stage::macvlan_queue_xmit, stack);
-      stack.handovers.push_back({Handover::How::to_upper, self, sibling, packet});
-    }
+  if (lower.device == no_device || ethernet == nullptr)
+    return Stop::end(Fate::undecided, Stage::macvlan_queue_xmit,
+                     Cause::on_device(DeviceCause::no_peer, packet.device));
+  const Children children = macvlan_children(stack, lower);
+  const auto position = std::find(children.refs.begin(), children.refs.end(), self);
+  const link::MacvlanReceivers receivers = link::macvlan_transmit(
+      children.devices, static_cast<std::size_t>(position - children.refs.begin()), *ethernet);
+  if (!receivers.lower) {
+    const host::DeviceRef to = children.refs[receivers.children.back()];
+    return hand_over(packet, Handover::How::to_upper, to, Stage::macvlan_queue_xmit, stack);
   }
+  if (Stop stop = share_out(packet, children, receivers, Stage::macvlan_queue_xmit, stack)) return stop;
   if (lower.host != stack.number)
     return hand_over(packet, Handover::How::to_lower, lower, Stage::macvlan_queue_xmit, stack);
   packet.device = lower.device;
@@ -137,16 +145,14 @@ Stop transmit_macvlan(Packet& packet, Stack& stack, T& trace) {
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit, vxlan_xmit_one.
 template <Trace T>
 Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
-  const host::Host& host = stack.host;
-  const link::Device& device = host.devices[packet.device];
+  const link::Device& device = stack.host.devices[packet.device];
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
-  std::vector<wire::IpAddress> remotes =
-      bridge::vxlan_remotes(host.bridging, packet.device, ethernet->destination);
-  if (remotes.empty() && device.vxlan.remote.is_set()) remotes.push_back(device.vxlan.remote);
+  const std::vector<link::VxlanRemote> remotes =
+      bridge::vxlan_remotes(stack.state.bridges, packet.device, ethernet->destination);
   if (remotes.empty())
-    return Stop::drop(Stage::vxlan_xmit, DropReason::VXLAN_NO_REMOTE,
+    return Stop::drop(Stage::vxlan_xmit, DropReason::NO_TX_TARGET,
                       Cause::on_device(DeviceCause::no_remote, packet.device));
-  for (const wire::IpAddress& remote : remotes) {
+  for (const link::VxlanRemote& remote : remotes) {
     Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
     outer.number = packet.number;
     outer.local = true;
@@ -164,7 +170,7 @@ Stop transmit_veth(Packet& packet, Stack& stack, T&) {
     return Stop::end(Fate::undecided, Stage::veth_xmit,
                      Cause::on_device(DeviceCause::no_peer, packet.device));
   const link::Device& other = device_at(stack, peer);
-  if (!link::fits_receiver(packet, other.mtu_bytes))
+  if (!link::fits_mtu(packet, other.mtu_bytes))
     return Stop::drop(Stage::dev_forward_skb, DropReason::NOT_SPECIFIED,
                       Cause::mtu(packet.device, other.mtu_bytes));
   return hand_over(packet, Handover::How::to_peer, peer, Stage::veth_xmit, stack);
@@ -191,22 +197,19 @@ void meet_unmodelled(const Packet& packet, DeviceId device, bool ingress, Stack&
 template <Trace T>
 Stop climb(Packet& packet, Stack& stack, T& trace) {
   const link::Devices& devices = stack.host.devices;
-  for (;;) {
+  for (DeviceId before = no_device; packet.device != before;) {
+    before = packet.device;
     if (Stop stop = link::receive(packet, devices, trace)) return stop;
     meet_unmodelled(packet, packet.device, true, stack, trace);
-    bool moved = false;
     if (packet.vlan_tci) {
-      if (Stop stop = to_vlan_device(packet, stack, moved, trace)) return stop;
-      if (moved) continue;
+      if (Stop stop = to_vlan_device(packet, stack, trace)) return stop;
+      if (packet.device != before) continue;
     }
-    const DeviceId before = packet.device;
-    if (devices[before].port && devices[devices[before].master].kind == link::DeviceKind::bridge) {
-      if (Stop stop = bridged(packet, stack, trace)) return stop;
-    } else {
-      if (Stop stop = to_macvlan(packet, stack, moved, trace)) return stop;
-    }
-    if (packet.device == before) break;
+    const bool is_port = devices[packet.device].port.has_value();
+    if (Stop stop = is_port ? bridged(packet, stack, trace) : to_macvlan(packet, stack, trace))
+      return stop;
   }
+  if (packet.vlan_tci) link::refuse_vlan(packet);
   packet.ingress = packet.device;
   return Stop::go_on();
 }

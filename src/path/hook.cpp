@@ -10,9 +10,9 @@ template <Trace T>
 Stop reroute(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
   route::Flow flow = route::flow_of(packet);
+  flow.any_source = true;
   packet.routing = {};
-  Stop stop = route::output(flow, packet, host.fib, host.interfaces, host.route_config,
-                            stack.chance, trace);
+  Stop stop = route::output(flow, packet, host.fib, host.interfaces, stack.chance, trace);
   if (stop) stop.stage = Stage::ip_route_me_harder;
   return stop;
 }
@@ -28,7 +28,8 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
   const host::Host& host = stack.host;
   std::vector<Packet> made;
   const netfilter::Surroundings around{host.netfilter, host.devices, host.interfaces, host.fib,
-                                       host.conntrack_config};
+                                       host.conntrack_config, host.ip.default_ttl,
+                                       host.ip.icmp_errors_use_inbound_ifaddr};
   netfilter::Writable changes{stack.state.rules, stack.state.connections, stack.chance, made,
                               stack.state.now_ms};
   netfilter::Cursor cursor;
@@ -41,7 +42,7 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
       out = packet.routing.egress;
     }
   }
-  for (Packet& answer : made) send_answer(std::move(answer), packet, stack);
+  for (Packet& answer : made) send_answer(std::move(answer), packet, stack);  // resets, errors
   return stop;
 }
 

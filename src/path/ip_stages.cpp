@@ -2,7 +2,10 @@
 #include "path/stages.hpp"
 #include "path/walk.hpp"
 
+#include "bridge/vxlan_fdb.hpp"
 #include "ip/arp.hpp"
+#include "link/vxlan.hpp"
+#include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::path {
@@ -35,7 +38,10 @@ void send_answer(Packet answer, const Packet& about, Stack& stack) {
   answer.number = stack.next_packet++;
   answer.answers = about.number;
   answer.local = true;
-  stack.work.push_back({Work::Kind::send, std::move(answer)});
+  // What a bridge rejects it answers with a whole frame, straight through the port it came by.
+  const bool whole_frame = answer.link_header_bytes() != 0;
+  stack.work.push_back(
+      {whole_frame ? Work::Kind::transmit : Work::Kind::send, std::move(answer)});
 }
 
 void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack) {
@@ -50,7 +56,23 @@ template <Trace T>
 Stop route_in(Packet& packet, Stack& stack, T& trace) {
   if (packet.routing.decided) return Stop::go_on();  // looped back: it keeps the route it was sent by
   const host::Host& host = stack.host;
-  return route::input(packet, host.fib, host.interfaces, host.route_config, stack.chance, trace);
+  return route::input(packet, host.fib, host.interfaces, stack.chance, trace);
+}
+
+/// A socket that is not bound takes the source that routing chose.
+void set_source(Packet& packet, const wire::IpAddress& source) {
+  auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  ip->source = source.v4();
+  ip->checksum = wire::ipv4_header_checksum(packet.network().first(ip->header_bytes()));
+  const auto segment = packet.network().subspan(ip->header_bytes());
+  if (ip->protocol == wire::protocol::tcp) {
+    wire::header_at<wire::TcpHeader>(segment)->checksum = wire::transport_checksum(
+        source, ip->destination_address(), ip->protocol, segment, offsetof(wire::TcpHeader, checksum));
+  } else if (ip->protocol == wire::protocol::udp) {
+    const std::uint16_t sum = wire::transport_checksum(source, ip->destination_address(), ip->protocol,
+                                                       segment, offsetof(wire::UdpHeader, checksum));
+    wire::header_at<wire::UdpHeader>(segment)->checksum = sum == 0 ? 0xffff : sum;
+  }
 }
 
 template <Trace T>
@@ -58,8 +80,11 @@ Stop route_out(Packet& packet, Stack& stack, T& trace) {
   if (packet.routing.decided) return Stop::go_on();
   const host::Host& host = stack.host;
   route::Flow flow = route::flow_of(packet);
-  return route::output(flow, packet, host.fib, host.interfaces, host.route_config, stack.chance,
-                       trace);
+  const bool choose_source = flow.source.is_unspecified();
+  if (choose_source) flow.source = {};
+  const Stop stop = route::output(flow, packet, host.fib, host.interfaces, stack.chance, trace);
+  if (!stop && choose_source) set_source(packet, flow.source);
+  return stop;
 }
 
 bool is_for_us(const Packet& packet) {
@@ -67,10 +92,34 @@ bool is_for_us(const Packet& packet) {
                                    packet.routing.type == RouteType::broadcast);
 }
 
+namespace {
+
+bool carries_vxlan(const Packet& packet, const link::Devices& devices) {
+  const route::Flow flow = route::flow_of(packet);
+  return flow.protocol == wire::protocol::udp && link::vxlan_listens(devices, flow.dport);
+}
+
+/// The frame inside goes on as one received on the VXLAN device.
+template <Trace T>
+Stop unwrap_vxlan(const Packet& packet, Stack& stack, T& trace) {
+  Packet inner = packet;
+  const wire::IpAddress remote = route::flow_of(packet).source;
+  if (Stop stop = link::vxlan_receive(inner, stack.host.devices, trace)) return stop;
+  const auto* ethernet = wire::header_at<wire::EthernetHeader>(inner.frame());
+  if (Stop stop = bridge::vxlan_learn(stack.state.bridges, inner.device, stack.host.devices,
+                                      ethernet->source, remote))
+    return stop;
+  stack.work.push_back({Work::Kind::receive, std::move(inner)});
+  return Stop::end(Fate::forwarded, Stage::vxlan_rcv);
+}
+
+}  // namespace
+
 template <Trace T>
 Stop deliver(Packet& packet, Stack& stack, T& trace) {
   if (Stop stop = defragment(packet, Hook::input, stack, trace)) return stop;
   if (Stop stop = hook(Hook::input, packet, packet.device, no_device, stack, trace)) return stop;
+  if (carries_vxlan(packet, stack.host.devices)) return unwrap_vxlan(packet, stack, trace);
   ip::LocalAnswer answer =
       ip::deliver(packet, somebody_listens(packet, stack), stack.host.ip.icmp_echo_ignore_all,
                   stack.host.ip.icmp_echo_ignore_broadcasts, trace);

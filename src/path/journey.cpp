@@ -83,6 +83,7 @@ bool Journey::run() {
 bool Journey::work(std::uint32_t host) {
   Stack& here = stack(host);
   trace_.on_host(host);
+  chance_.on_host(host);
   const bool at_rest = drain(here, budget_, trace_);
   for (Ended& ended : here.ended)
     ends_.push_back({host, host, std::move(ended.packet), ended.stop});

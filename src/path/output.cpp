@@ -11,13 +11,6 @@ wire::IpAddress next_hop_of(const Packet& packet) {
   return wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
 }
 
-/// RFC 1112 §6.4: the lower 23 bits of the group.
-wire::MacAddress multicast_mac(const wire::IpAddress& group) {
-  const std::uint32_t v = group.v4();
-  return {{0x01, 0x00, 0x5e, static_cast<std::uint8_t>(v >> 16 & 0x7f),
-           static_cast<std::uint8_t>(v >> 8), static_cast<std::uint8_t>(v)}};
-}
-
 void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAddress& to) {
   if (!device.ethernet) {
     packet.pull_link_header();
@@ -28,19 +21,6 @@ void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAdd
   header.source = device.mac;
   header.type = wire::ethertype::ipv4;
   packet.set_link_header({reinterpret_cast<const std::uint8_t*>(&header), sizeof header});
-}
-
-/// A next hop that needs no ARP: loopback, point-to-point, NOARP, broadcast, multicast.
-/// Linux: net/ipv4/arp.c arp_constructor.
-std::optional<wire::MacAddress> without_resolution(const Packet& packet, const link::Device& device,
-                                                   const wire::IpAddress& next_hop) {
-  if (device.kind == link::DeviceKind::loopback || !device.ethernet || !device.arp ||
-      device.point_to_point)
-    return wire::MacAddress{};
-  if (next_hop.is_multicast()) return multicast_mac(next_hop);
-  if (next_hop.is_limited_broadcast() || packet.routing.type == RouteType::broadcast)
-    return wire::MacAddress::broadcast();
-  return std::nullopt;
 }
 
 }  // namespace
@@ -84,7 +64,8 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
   const DeviceId out = packet.device;
   const link::Device& device = host.devices[out];
   const wire::IpAddress next_hop = next_hop_of(packet);
-  if (const auto mac = without_resolution(packet, device, next_hop)) {
+  const bool is_broadcast = packet.routing.type == RouteType::broadcast;
+  if (const auto mac = link::known_without_asking(device, next_hop, is_broadcast)) {
     put_ethernet(packet, device, *mac);
     return transmit(packet, stack, trace);
   }

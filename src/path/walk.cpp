@@ -37,7 +37,7 @@ Stop way_out(Packet& p, Stack& s, T& trace) {
 }  // namespace
 
 template <Trace T>
-Stop end(Packet packet, Stop stop, Stack& stack, T& trace) {
+void end(Packet packet, Stop stop, Stack& stack, T& trace) {
   if constexpr (T::tells) {
     trace.step({.stage = stop.stage,
                 .did = Did::ended,
@@ -48,19 +48,18 @@ Stop end(Packet packet, Stop stop, Stack& stack, T& trace) {
                 .packet = packet.number});
   }
   stack.ended.push_back({std::move(packet), stop});
-  return stop;
 }
 
 template <Trace T>
-Stop walk(Packet packet, Stack& stack, T& trace) {
+void walk(Packet packet, Stack& stack, T& trace) {
   const Stop stop = way_in(packet, stack, trace);
-  return end(std::move(packet), stop, stack, trace);
+  end(std::move(packet), stop, stack, trace);
 }
 
 template <Trace T>
-Stop send(Packet packet, Stack& stack, T& trace) {
+void send(Packet packet, Stack& stack, T& trace) {
   const Stop stop = way_out(packet, stack, trace);
-  return end(std::move(packet), stop, stack, trace);
+  end(std::move(packet), stop, stack, trace);
 }
 
 template <Trace T>
@@ -90,9 +89,9 @@ bool drain(Stack& stack, std::uint32_t& budget, T& trace) {
 }
 
 #define WAYOUT_INSTANTIATE(T)                          \
-  template Stop end(Packet, Stop, Stack&, T&);         \
-  template Stop walk(Packet, Stack&, T&);              \
-  template Stop send(Packet, Stack&, T&);              \
+  template void end(Packet, Stop, Stack&, T&);         \
+  template void walk(Packet, Stack&, T&);              \
+  template void send(Packet, Stack&, T&);              \
   template bool drain(Stack&, std::uint32_t&, T&);
 WAYOUT_INSTANTIATE(NoTrace)
 WAYOUT_INSTANTIATE(StepTrace)

@@ -12,16 +12,16 @@ namespace wayout::path {
 
 /// A frame received on packet.device, to its end. Linux: __netif_receive_skb_core and on.
 template <Trace T>
-Stop walk(Packet packet, Stack& stack, T& trace);
+void walk(Packet packet, Stack& stack, T& trace);
 
 /// An IP packet made in this namespace (a socket's, or the stack's own), to its end.
 /// Linux: __ip_local_out and on.
 template <Trace T>
-Stop send(Packet packet, Stack& stack, T& trace);
+void send(Packet packet, Stack& stack, T& trace);
 
 /// The packet's end: told to the trace, kept in Stack::ended.
 template <Trace T>
-Stop end(Packet packet, Stop stop, Stack& stack, T& trace);
+void end(Packet packet, Stop stop, Stack& stack, T& trace);
 
 /// Do everything in stack.work, one unit of `budget` a packet. False when the budget ended it: a
 /// loop of bridges or tunnels that never comes to rest.

@@ -1,0 +1,108 @@
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "host/escape.hpp"
+#include "host/machine.hpp"
+#include "why/answer.hpp"
+#include "why/report.hpp"
+
+namespace wayout {
+namespace {
+
+int fail(const std::string& message) {
+  fmt::print(stderr, "wayout: {}\n", host::escaped(message));
+  return exit_usage;
+}
+
+/// `10.0.0.1`, `10.0.0.1:80`; nothing else.
+struct Target {
+  wire::IpAddress address;
+  std::optional<std::uint16_t> port;
+};
+
+Result<Target> parse_target(const std::string& text) {
+  const auto bad = [&] { return Error{.message = fmt::format("\"{}\" is no address, nor address:port", text)}; };
+  if (const auto whole = wire::IpAddress::parse(text)) return Target{*whole, std::nullopt};
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return bad();
+  std::string host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const auto address = wire::IpAddress::parse(host);
+  const std::string digits = text.substr(colon + 1);
+  if (!address || digits.empty() || digits.size() > 5 ||
+      digits.find_first_not_of("0123456789") != std::string::npos)
+    return bad();
+  const unsigned long port = std::strtoul(digits.c_str(), nullptr, 10);
+  if (port == 0 || port > 65535) return bad();
+  return Target{*address, static_cast<std::uint16_t>(port)};
+}
+
+Result<why::Question> question_of(const WhyOptions& o) {
+  const Result<Target> target = parse_target(o.to);
+  if (!target) return target.error();
+  if (!target->address.is_v4()) return Error{.message = fmt::format("{}: IPv6 is not modelled yet", o.to)};
+  why::Question q;
+  q.to = target->address;
+  q.probe = o.proto == "udp" ? why::Probe::udp : o.proto == "icmp" ? why::Probe::icmp : why::Probe::tcp;
+  if (target->port && o.dport) return Error{.message = "the port is given twice, in TO and with --dport"};
+  if (q.probe == why::Probe::icmp && (target->port || o.dport))
+    return Error{.message = "icmp has no ports"};
+  if (target->port) q.dport = *target->port;
+  if (o.dport) q.dport = *o.dport;
+  q.sport = o.sport;
+  q.size_bytes = o.size_bytes;
+  q.dont_fragment = o.dont_fragment;
+  return q;
+}
+
+bool wants_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0') &&
+         terminal != nullptr && std::string(terminal) != "dumb";
+}
+
+}  // namespace
+
+void add_why(CLI::App& app, WhyOptions& o) {
+  CLI::App* why = app.add_subcommand("why", "Does FROM reach TO, and if not, why");
+  why->add_option("FROM", o.from,
+                  "docker or podman container, ip-netns name, pid, 'host', or an address of a snapshot")
+      ->required();
+  why->add_option("TO", o.to, "ADDRESS or ADDRESS:PORT")->required();
+  why->add_option("--proto", o.proto, "tcp, udp or icmp")
+      ->check(CLI::IsMember({"tcp", "udp", "icmp"}))
+      ->default_str("tcp");
+  why->add_option("--dport", o.dport, "Port at TO (default 443)")->check(CLI::Range(1, 65535));
+  why->add_option("--sport", o.sport, "Port it is sent from")->check(CLI::Range(1, 65535));
+  why->add_option("--size", o.size_bytes, "Length of the IP packet in bytes")->check(CLI::Range(28, 65535));
+  why->add_flag("--df", o.dont_fragment, "The packet must not be fragmented");
+  why->add_option("--snapshot", o.snapshot, "Read this directory instead of the running system");
+  why->add_flag("--explain", o.explain, "Every stage, and why the rules before did not match");
+  why->add_flag("--json", o.json, "Answer in JSON");
+}
+
+int run_why(const WhyOptions& o) {
+  Result<why::Question> question = question_of(o);
+  if (!question) return fail(question.error().text());
+  Result<host::Machine> machine =
+      o.snapshot.empty() ? host::read_live(o.from) : host::read_snapshot(o.snapshot);
+  if (!machine) return fail(machine.error().text());
+  const Result<host::Origin> from = host::find_origin(*machine, o.from);
+  if (!from) return fail(from.error().text());
+  question->from = from->host;
+  question->source = from->source;
+
+  const why::Answer answer = why::answer(*machine, *question);
+  const std::string report =
+      o.json ? why::report_json(*machine, answer, o.explain)
+             : why::report_text(*machine, answer, {.colour = wants_colour(), .explain = o.explain});
+  std::fwrite(report.data(), 1, report.size(), stdout);
+  return why::exit_code(answer);
+}
+
+}  // namespace wayout

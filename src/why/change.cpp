@@ -1,0 +1,325 @@
+#include "why/change.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "host/provenance.hpp"
+#include "netfilter/print.hpp"
+#include "route/print.hpp"
+#include "why/words.hpp"
+
+namespace wayout::why {
+namespace {
+
+constexpr const char* keep_rules = "save the rules, e.g. netfilter-persistent save";
+constexpr const char* keep_network =
+    "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
+
+const std::string& name_of(const host::Machine& machine, host::DeviceRef d) {
+  return machine.hosts[d.host].devices[d.device].name;
+}
+
+std::string command_of(const netfilter::Ruleset& ruleset) {
+  return ruleset.backend == netfilter::Backend::nft ? "iptables" : "iptables-legacy";
+}
+
+/// The part of `-A CHAIN …` behind the chain.
+std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
+  const std::string text = netfilter::rule_text(chain, rule);
+  const std::string head = fmt::format("-A {}", chain.name);
+  return text.substr(std::min(head.size(), text.size()));
+}
+
+void set_conf(route::Ipv4Conf& conf, Sysctl sysctl, int value) {
+  switch (sysctl) {
+    case Sysctl::forwarding: conf.forwarding = value != 0; break;
+    case Sysctl::rp_filter: conf.rp_filter = value; break;
+    case Sysctl::accept_local: conf.accept_local = value != 0; break;
+    case Sysctl::route_localnet: conf.route_localnet = value != 0; break;
+    case Sysctl::src_valid_mark: conf.src_valid_mark = value != 0; break;
+    case Sysctl::arp_ignore: conf.arp_ignore = value; break;
+    case Sysctl::arp_filter: conf.arp_filter = value != 0; break;
+    case Sysctl::accept_source_route: conf.accept_source_route = value != 0; break;
+    case Sysctl::bc_forwarding: conf.bc_forwarding = value != 0; break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysctl, DeviceId device,
+                  int value) {
+  std::string key{sysctl_pattern(sysctl)};
+  if (const std::size_t star = key.find('*'); star != std::string::npos) {
+    std::string name = device == all_devices ? "all" : machine.hosts[host].devices[device].name;
+    std::replace(name.begin(), name.end(), '.', '/');
+    key.replace(star, 1, name);
+  }
+  Change c{.host = host,
+           .command = fmt::format("sysctl -w {}={}", key, value),
+           .lasting = fmt::format("write \"{} = {}\" to a file in /etc/sysctl.d", key, value),
+           .parts = Parts::devices | Parts::bridging,
+           .apply = {}};
+  c.apply = [=](host::Host& h) {
+    if (sysctl == Sysctl::bridge_nf_call_iptables) h.bridging.nf_call_iptables = value != 0;
+    else if (device == all_devices) set_conf(h.interfaces.all, sysctl, value);
+    else if (device != no_device) set_conf(h.interfaces[device].conf, sysctl, value);
+    h.sysctls[key] = std::to_string(value);
+  };
+  return c;
+}
+
+Change enable_forwarding(const host::Machine&, std::uint32_t host) {
+  return {.host = host,
+          .command = "sysctl -w net.ipv4.ip_forward=1",
+          .lasting = "write \"net.ipv4.ip_forward = 1\" to a file in /etc/sysctl.d",
+          .parts = Parts::devices,
+          .apply = [](host::Host& h) {
+            h.interfaces.all.forwarding = h.interfaces.defaults.forwarding = true;
+            for (route::Interface& i : h.interfaces.list) i.conf.forwarding = true;
+            for (auto& [key, value] : h.sysctls)
+              if (key == "net.ipv4.ip_forward" ||
+                  (key.starts_with("net.ipv4.conf.") && key.ends_with(".forwarding")))
+                value = "1";
+          }};
+}
+
+Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref, std::uint32_t at,
+                   netfilter::Rule rule) {
+  const netfilter::Netfilter& nf = machine.hosts[host].netfilter;
+  const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
+  const netfilter::Chain& chain = nf.chain(ref);
+  const bool last = at >= chain.rules.size();
+  const std::string place = last      ? fmt::format("-A {}", chain.name)
+                            : at == 0 ? fmt::format("-I {}", chain.name)
+                                      : fmt::format("-I {} {}", chain.name, at + 1);
+  return {.host = host,
+          .command = fmt::format("{} -t {} {}{}", command_of(ruleset),
+                                 netfilter::table_name(ruleset.tables[ref.table].kind), place,
+                                 rule_spec(chain, rule)),
+          .lasting = keep_rules,
+          .parts = Parts::rules,
+          .apply = [=](host::Host& h) {
+            auto& rules =
+                h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
+            rules.insert(rules.begin() + std::min<std::ptrdiff_t>(at, std::ssize(rules)), rule);
+          }};
+}
+
+Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref) {
+  const netfilter::Netfilter& nf = machine.hosts[host].netfilter;
+  const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
+  const netfilter::Chain& chain = nf.chain(ref);
+  return {.host = host,
+          .command = fmt::format("{} -t {} -D {}{}", command_of(ruleset),
+                                 netfilter::table_name(ruleset.tables[ref.table].kind), chain.name,
+                                 rule_spec(chain, nf.rule(ref))),
+          .lasting = keep_rules,
+          .parts = Parts::rules,
+          .weight = 2,
+          .apply = [=](host::Host& h) {
+            auto& rules =
+                h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
+            rules.erase(rules.begin() + ref.rule);
+          }};
+}
+
+Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::TableKind kind,
+                Hook hook, bool first, netfilter::Rule rule) {
+  const netfilter::Netfilter& nf = machine.hosts[host].netfilter;
+  // The ruleset that already has this table, else the first, else a new one as iptables makes it.
+  std::size_t ruleset = nf.rulesets.size();
+  for (std::size_t i = nf.rulesets.size(); i-- > 0;)
+    for (const netfilter::Table& table : nf.rulesets[i].tables)
+      if (table.kind == kind && table.at(hook) != nullptr) ruleset = i;
+  if (ruleset == nf.rulesets.size() && !nf.rulesets.empty()) ruleset = 0;
+  const netfilter::Chain chain{.name = hook_name(hook), .policy = netfilter::Policy::accept,
+                               .hook = hook, .counters = {}, .rules = {}};
+  return {.host = host,
+          .command = fmt::format("{} -t {} {} {}{}",
+                                 ruleset < nf.rulesets.size() ? command_of(nf.rulesets[ruleset])
+                                                              : std::string("iptables"),
+                                 netfilter::table_name(kind), first ? "-I" : "-A", chain.name,
+                                 rule_spec(chain, rule)),
+          .lasting = keep_rules,
+          .parts = Parts::rules,
+          .apply = [=](host::Host& h) {
+            auto& rulesets = h.netfilter.rulesets;
+            if (rulesets.size() <= ruleset)
+              rulesets.resize(ruleset + 1, {.backend = netfilter::Backend::nft, .file = {}, .tables = {}});
+            auto& tables = rulesets[ruleset].tables;
+            auto table = std::find_if(tables.begin(), tables.end(),
+                                      [&](const auto& t) { return t.kind == kind; });
+            if (table == tables.end()) table = tables.insert(tables.end(), {.kind = kind, .chains = {}});
+            auto found = std::find_if(table->chains.begin(), table->chains.end(),
+                                      [&](const auto& c) { return c.hook == hook; });
+            if (found == table->chains.end()) found = table->chains.insert(found, chain);
+            found->rules.insert(first ? found->rules.begin() : found->rules.end(), rule);
+          }};
+}
+
+Change add_route(const host::Machine& machine, std::uint32_t host, const wire::Prefix& prefix,
+                 const wire::IpAddress& gateway, DeviceId device) {
+  const std::string to = prefix.length == 0 ? "default" : prefix.text(true);
+  return {.host = host,
+          .command = fmt::format("ip route replace {} via {} dev {}", to, gateway.text(),
+                                 name_of(machine, {host, device})),
+          .lasting = keep_network,
+          .parts = Parts::routing,
+          .apply = [=](host::Host& h) {
+            auto& routes = h.fib.tables[h.fib.table_position(route::table_main)].routes;
+            std::erase_if(routes, [&](const route::Route& r) {
+              return r.destination == prefix && r.metric == 0 && r.tos == 0;
+            });
+            route::Route r{.destination = prefix, .nexthops = {{.gateway = gateway, .device = device}}};
+            r.protocol = 3;  // RTPROT_BOOT, as `ip route` without proto
+            routes.push_back(std::move(r));
+          }};
+}
+
+Change default_route(const host::Machine& machine, std::uint32_t host,
+                     const wire::IpAddress& gateway, DeviceId device) {
+  return add_route(machine, host, {wire::IpAddress::any(wire::Family::ipv4), 0}, gateway, device);
+}
+
+Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef ref) {
+  const host::Host& h = machine.hosts[host];
+  const std::uint32_t table = h.fib.tables[ref.table].id;
+  std::string text = route::text(h.fib.route(ref), h.devices.names());
+  if (table != route::table_main) text += fmt::format(" table {}", table);
+  return {.host = host,
+          .command = fmt::format("ip route del {}", text),
+          .lasting = keep_network,
+          .parts = Parts::routing,
+          .weight = 2,
+          .apply = [=](host::Host& target) {
+            auto& routes = target.fib.tables[ref.table].routes;
+            routes.erase(routes.begin() + ref.route);
+          }};
+}
+
+Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
+                           std::uint32_t position) {
+  const route::Rule& rule = machine.hosts[host].fib.rules[position];
+  return {.host = host,
+          .command = fmt::format("ip rule del pref {}", rule.preference),
+          .lasting = keep_network,
+          .parts = Parts::routing,
+          .weight = 2,
+          .apply = [=](host::Host& h) { h.fib.rules.erase(h.fib.rules.begin() + position); }};
+}
+
+Change link_up(const host::Machine& machine, host::DeviceRef d) {
+  return {.host = d.host,
+          .command = fmt::format("ip link set {} up", name_of(machine, d)),
+          .lasting = keep_network,
+          .parts = Parts::devices | Parts::routing | Parts::bridging,
+          .apply = [=](host::Host& h) {
+            h.devices[d.device].up = h.interfaces[d.device].up = true;
+            h.devices[d.device].carrier = h.interfaces[d.device].carrier = true;
+            if (h.devices[d.device].port)
+              h.devices[d.device].port->state = link::PortState::forwarding;
+            for (link::Device& port : h.devices.list)  // ports of a bridge that comes up
+              if (port.master == d.device && port.port && port.running())
+                port.port->state = link::PortState::forwarding;
+            route::add_implied_routes(h.fib, h.interfaces);
+          }};
+}
+
+Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId bridge) {
+  return {.host = d.host,
+          .command = fmt::format("ip link set {} master {}", name_of(machine, d),
+                                 name_of(machine, {d.host, bridge})),
+          .lasting = keep_network,
+          .parts = Parts::devices | Parts::bridging,
+          .apply = [=](host::Host& h) {
+            h.devices[d.device].master = bridge;
+            h.devices[d.device].port = link::BridgePort{};
+            h.interfaces[d.device].addresses.clear();
+            if (!h.devices[bridge].carrier)
+              h.devices[bridge].carrier = h.interfaces[bridge].carrier = true;
+          }};
+}
+
+Change set_mtu(const host::Machine& machine, host::DeviceRef d, std::uint32_t mtu_bytes) {
+  return {.host = d.host,
+          .command = fmt::format("ip link set {} mtu {}", name_of(machine, d), mtu_bytes),
+          .lasting = keep_network,
+          .parts = Parts::devices,
+          .weight = 2,
+          .apply = [=](host::Host& h) {
+            h.devices[d.device].mtu_bytes = h.interfaces[d.device].mtu_bytes = mtu_bytes;
+          }};
+}
+
+Change add_address(const host::Machine& machine, host::DeviceRef d, const wire::IpAddress& address,
+                   std::uint8_t prefix_length) {
+  return {.host = d.host,
+          .command = fmt::format("ip addr add {}/{} dev {}", address.text(), prefix_length,
+                                 name_of(machine, d)),
+          .lasting = keep_network,
+          .parts = Parts::devices | Parts::routing,
+          .apply = [=](host::Host& h) {
+            route::insert_address(h.interfaces[d.device],
+                                  {.local = address, .peer = address, .prefix_length = prefix_length});
+            route::add_implied_routes(h.fib, h.interfaces);
+          }};
+}
+
+Change set_port(const host::Machine& machine, host::DeviceRef port, const std::string& flag,
+                const std::string& value, std::function<void(link::BridgePort&)> apply) {
+  return {.host = port.host,
+          .command = fmt::format("bridge link set dev {} {} {}", name_of(machine, port), flag, value),
+          .lasting = keep_network,
+          .parts = Parts::devices,
+          .apply = [=](host::Host& h) {
+            if (h.devices[port.device].port) apply(*h.devices[port.device].port);
+          }};
+}
+
+Change delete_neighbour(const host::Machine& machine, host::DeviceRef d,
+                        const wire::IpAddress& address) {
+  return {.host = d.host,
+          .command = fmt::format("ip neigh del {} dev {}", address.text(), name_of(machine, d)),
+          .lasting = "",
+          .parts = Parts::neighbours,
+          .apply = [=](host::Host& h) {
+            std::erase_if(h.neighbours, [&](const link::Neighbour& n) {
+              return n.device == d.device && n.address == address;
+            });
+          }};
+}
+
+Change delete_fdb(const host::Machine& machine, std::uint32_t host, const bridge::FdbEntry& entry) {
+  return {.host = host,
+          .command = fmt::format("bridge fdb del {} dev {} master", entry.mac.text(),
+                                 name_of(machine, {host, entry.port})),
+          .lasting = "",
+          .parts = Parts::bridging,
+          .apply = [=](host::Host& h) {
+            std::erase_if(h.bridging.fdb, [&](const bridge::FdbEntry& e) {
+              return e.mac == entry.mac && e.port == entry.port && e.vlan == entry.vlan;
+            });
+          }};
+}
+
+Change delete_connection(const host::Machine& machine, std::uint32_t host,
+                         const conntrack::Connection& connection) {
+  static_cast<void>(machine);
+  const conntrack::Tuple& t = connection.original();
+  std::string command = fmt::format("conntrack -D -s {} -d {}", t.source.text(), t.destination.text());
+  if (t.protocol == 6 || t.protocol == 17)
+    command += fmt::format(" -p {} --sport {} --dport {}", t.protocol == 6 ? "tcp" : "udp",
+                           t.source_port, t.destination_port);
+  else if (t.protocol == 1) command += fmt::format(" -p icmp --icmp-id {}", t.source_port);
+  return {.host = host,
+          .command = std::move(command),
+          .lasting = "",
+          .parts = Parts::connections,
+          .apply = [t](host::Host& h) {
+            std::erase_if(h.connections, [&](const auto& c) { return c.original() == t; });
+          }};
+}
+
+}  // namespace wayout::why

@@ -1,0 +1,82 @@
+// One change of configuration: the command an administrator would type, and what it does to a Host.
+//
+// The two belong together: a command is only ever suggested when its effect on the model was tried.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "host/host.hpp"
+#include "packet/packet.hpp"
+
+namespace wayout::why {
+
+/// Which parts of a Host a change touches; only those are saved, rebuilt and put back.
+struct Parts {
+  static constexpr unsigned devices = 1;     ///< devices and interfaces
+  static constexpr unsigned routing = 2;     ///< rules, tables, routes
+  static constexpr unsigned rules = 4;       ///< iptables
+  static constexpr unsigned bridging = 8;    ///< fdb, VLANs, bridge sysctls
+  static constexpr unsigned neighbours = 16;
+  static constexpr unsigned connections = 32;
+};
+
+struct Change {
+  std::uint32_t host = 0;
+  std::string command;
+  std::string lasting;     ///< how to make it survive a reboot; "": it does by itself
+  unsigned parts = 0;
+  int weight = 1;          ///< the blunter, the heavier
+  std::function<void(host::Host&)> apply;
+};
+
+/// `sysctl -w`: per-device keys take a DeviceId (all_devices for conf.all).
+[[nodiscard]] Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysctl,
+                                DeviceId device, int value);
+/// `sysctl -w net.ipv4.ip_forward=1`, which sets it for every device.
+[[nodiscard]] Change enable_forwarding(const host::Machine& machine, std::uint32_t host);
+
+/// A rule put before position `at` (from 0) of a chain; at the end when `at` is its size.
+[[nodiscard]] Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef chain,
+                                 std::uint32_t at, netfilter::Rule rule);
+/// `iptables -D`.
+[[nodiscard]] Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef rule);
+/// A rule in a built-in chain of a table that may not exist yet.
+[[nodiscard]] Change add_rule(const host::Machine& machine, std::uint32_t host,
+                              netfilter::TableKind table, Hook hook, bool first,
+                              netfilter::Rule rule);
+
+/// `ip route add|replace default via GATEWAY dev DEVICE`.
+[[nodiscard]] Change default_route(const host::Machine& machine, std::uint32_t host,
+                                   const wire::IpAddress& gateway, DeviceId device);
+/// `ip route add PREFIX via GATEWAY dev DEVICE`.
+[[nodiscard]] Change add_route(const host::Machine& machine, std::uint32_t host,
+                               const wire::Prefix& prefix, const wire::IpAddress& gateway,
+                               DeviceId device);
+[[nodiscard]] Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef route);
+[[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
+                                         std::uint32_t position);
+
+/// `ip link set DEVICE up`; routes of its addresses come back with it.
+[[nodiscard]] Change link_up(const host::Machine& machine, host::DeviceRef device);
+[[nodiscard]] Change set_master(const host::Machine& machine, host::DeviceRef device,
+                                DeviceId bridge);
+[[nodiscard]] Change set_mtu(const host::Machine& machine, host::DeviceRef device,
+                             std::uint32_t mtu_bytes);
+[[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,
+                                 const wire::IpAddress& address, std::uint8_t prefix_length);
+/// `bridge link set dev PORT FLAG VALUE`.
+[[nodiscard]] Change set_port(const host::Machine& machine, host::DeviceRef port,
+                              const std::string& flag, const std::string& value,
+                              std::function<void(link::BridgePort&)> apply);
+[[nodiscard]] Change delete_neighbour(const host::Machine& machine, host::DeviceRef device,
+                                      const wire::IpAddress& address);
+[[nodiscard]] Change delete_fdb(const host::Machine& machine, std::uint32_t host,
+                                const bridge::FdbEntry& entry);
+/// `conntrack -D` of one entry as listed.
+[[nodiscard]] Change delete_connection(const host::Machine& machine, std::uint32_t host,
+                                       const conntrack::Connection& connection);
+
+}  // namespace wayout::why

@@ -1,0 +1,470 @@
+#include "why/conversation.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "path/stages.hpp"
+#include "why/outside.hpp"
+#include "wire/craft.hpp"
+#include "wire/headers.hpp"
+#include "wire/text.hpp"
+
+namespace wayout::why {
+namespace {
+
+using wire::TcpHeader;
+
+constexpr std::uint16_t icmp_id_sequence = 1;
+constexpr std::size_t tcp_headers_bytes = 40, udp_headers_bytes = 28;
+
+Endpoints endpoints_of(const Packet& packet) {
+  const route::Flow flow = route::flow_of(packet);
+  return {flow.source, flow.destination, flow.sport, flow.dport};
+}
+
+Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
+
+std::uint8_t protocol_of(Probe probe) {
+  switch (probe) {
+    case Probe::tcp: return wire::protocol::tcp;
+    case Probe::udp: return wire::protocol::udp;
+    case Probe::icmp: return wire::protocol::icmp;
+  }
+  return 0;
+}
+
+/// What the two ends have said so far; makes the next packet of either.
+class Script {
+ public:
+  explicit Script(const Question& question) : question_(question) {}
+
+  /// The packet of leg `index` (0 = the probe) between these endpoints.
+  [[nodiscard]] std::vector<std::uint8_t> packet(std::size_t index, const Endpoints& ends) const {
+    wire::Ipv4Fields ip{.source = ends.source,
+                        .destination = ends.destination,
+                        .protocol = protocol_of(question_.probe),
+                        .dont_fragment = question_.dont_fragment};
+    if (question_.probe == Probe::icmp) {
+      return wire::make_icmp_echo(ip, index % 2 == 1, source_port(question_), icmp_id_sequence,
+                                  payload(udp_headers_bytes));
+    }
+    if (question_.probe == Probe::udp)
+      return wire::make_udp(ip, ends.sport, ends.dport, payload(udp_headers_bytes));
+    return tcp(index, ip, ends);
+  }
+
+  [[nodiscard]] std::size_t legs() const { return question_.probe == Probe::tcp ? 4 : 2; }
+
+  /// The far end hears how much it may send (MSS of the probe as it arrived).
+  void heard_mss(std::uint16_t mss) { mss_heard_ = mss; }
+
+ private:
+  [[nodiscard]] std::vector<std::uint8_t> payload(std::size_t headers, std::size_t limit = 65000) const {
+    const std::size_t whole = std::min<std::size_t>(question_.size_bytes, limit);
+    return std::vector<std::uint8_t>(whole > headers ? whole - headers : 0);
+  }
+
+  [[nodiscard]] std::vector<std::uint8_t> tcp(std::size_t index, const wire::Ipv4Fields& ip,
+                                              const Endpoints& ends) const {
+    constexpr std::uint32_t client = 1000, server = 5000;
+    wire::TcpFields f{.source_port = ends.sport, .destination_port = ends.dport};
+    const std::vector<std::uint8_t> asked = payload(tcp_headers_bytes);
+    switch (index) {
+      case 0: f.sequence = client, f.flags = TcpHeader::syn, f.mss = 1460; return make_tcp(ip, f);
+      case 1:
+        f.sequence = server, f.acknowledgement = client + 1, f.mss = 1460;
+        f.flags = TcpHeader::syn | TcpHeader::ack;
+        return make_tcp(ip, f);
+      case 2:
+        f.sequence = client + 1, f.acknowledgement = server + 1;
+        f.flags = TcpHeader::psh | TcpHeader::ack;
+        return make_tcp(ip, f, asked);
+      default:
+        f.sequence = server + 1;
+        f.acknowledgement = client + 1 + static_cast<std::uint32_t>(asked.size());
+        f.flags = TcpHeader::psh | TcpHeader::ack;
+        return make_tcp(ip, f, payload(tcp_headers_bytes, mss_heard_ + tcp_headers_bytes));
+    }
+  }
+
+  const Question& question_;
+  std::uint16_t mss_heard_ = 1460;
+};
+
+std::uint16_t mss_of(const Packet& packet) {
+  const auto network = packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  if (ip == nullptr || ip->protocol != wire::protocol::tcp) return 0;
+  const std::size_t at = ip->header_bytes();
+  const auto* tcp = wire::header_at<TcpHeader>(network, at);
+  if (tcp == nullptr) return 0;
+  for (std::size_t i = at + 20; i + 3 < at + tcp->header_bytes() && i + 3 < network.size();) {
+    if (network[i] == 2) return static_cast<std::uint16_t>(network[i + 2] << 8 | network[i + 3]);
+    if (network[i] == 0) break;
+    i += network[i] == 1 ? 1 : std::max<std::size_t>(network[i + 1], 2);
+  }
+  return 0;
+}
+
+/// Where a leg came to: the end that tells most about it, and the frame that left, if any.
+struct Arrival {
+  enum class Kind : std::uint8_t { delivered, refused, left, lost };
+  Kind kind = Kind::lost;
+  path::JourneyEnd end;
+  const path::Departure* departure = nullptr;
+};
+
+bool refused(const Stop& stop) { return stop.reason == DropReason::NO_SOCKET; }
+
+bool other_host(const Stop& stop) { return stop.reason == DropReason::OTHERHOST; }
+
+class Conversation {
+ public:
+  Conversation(const host::Machine& machine, const Question& question,
+               std::vector<std::uint32_t> choices)
+      : machine_(machine),
+        question_(question),
+        chance_(std::move(choices)),
+        journey_(machine, chance_, trace_),
+        script_(question) {}
+
+  Account play();
+
+ private:
+  /// Send one leg and see where it came to. False: it ended the conversation.
+  bool out_leg(std::size_t index);
+  bool back_leg(std::size_t index);
+  bool answered_by_stack(std::uint32_t probe);
+  [[nodiscard]] std::uint32_t stack_answer(std::uint32_t probe) const;
+  Arrival run_leg(Way way, std::uint32_t packet);
+  [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
+  void lose(Way way, const path::JourneyEnd& end);
+  bool check_answer(const path::JourneyEnd& end);
+  void blame_missing_translation();
+  [[nodiscard]] std::optional<host::DeviceRef> last_forwarder() const;
+  void hear_errors(std::uint32_t about);
+  void gather_unknown();
+
+  const host::Machine& machine_;
+  const Question& question_;
+  StepTrace trace_;
+  Chance chance_;
+  path::Journey journey_;
+  Script script_;
+  Account account_;
+  std::optional<path::Departure> outside_;  ///< the probe as it left this machine
+};
+
+Account Conversation::play() {
+  account_.asked = {question_.source.is_set() ? question_.source
+                                              : wire::IpAddress::any(wire::Family::ipv4),
+                    question_.to, source_port(question_),
+                    question_.probe == Probe::icmp ? source_port(question_) : question_.dport};
+  journey_.listen(question_.from, {.protocol = protocol_of(question_.probe),
+                                   .local = {},
+                                   .remote = question_.to,
+                                   .local_port = account_.asked.sport,
+                                   .remote_port = account_.asked.dport});
+  bool arrived = true;
+  for (std::size_t index = 0; arrived && index < script_.legs() && !account_.nothing_listens; ++index)
+    arrived = index % 2 == 0 ? out_leg(index) : back_leg(index);
+  if (arrived) {
+    account_.verdict = Verdict::delivered;
+    account_.direction = Way::back;
+  }
+  account_.steps = trace_.steps();
+  blame_missing_translation();
+  gather_unknown();
+  if (account_.circles || !account_.unknown.empty()) account_.verdict = Verdict::undecided;
+  account_.choices = chance_.asked();
+  return std::move(account_);
+}
+
+Arrival Conversation::run_leg(Way way, std::uint32_t packet) {
+  account_.direction = way;
+  if (!journey_.run()) account_.circles = true;
+  hear_errors(packet);
+  return arrival_of(packet);
+}
+
+Arrival Conversation::arrival_of(std::uint32_t packet) const {
+  const path::JourneyEnd* best = nullptr;
+  const auto rank = [](const path::JourneyEnd& e) {
+    if (e.stop.fate == Fate::delivered) return 5;
+    if (refused(e.stop)) return 4;
+    if (e.stop.fate == Fate::undecided) return 3;
+    if (e.stop.fate == Fate::dropped) return other_host(e.stop) ? 1 : 2;
+    return 0;
+  };
+  for (const path::JourneyEnd& e : journey_.ends()) {
+    if (e.packet.number == packet && (best == nullptr || rank(e) >= rank(*best))) best = &e;
+  }
+  Arrival arrival;
+  if (best != nullptr) arrival.end = *best;
+  const int reached = best == nullptr ? 0 : rank(*best);
+  if (reached == 5) arrival.kind = Arrival::Kind::delivered;
+  if (reached == 4) arrival.kind = Arrival::Kind::refused;
+  if (reached >= 4) return arrival;
+  for (const path::Departure& d : journey_.departures()) {
+    if (d.frame.number != packet || d.frame.ethertype != wire::ethertype::ipv4) continue;
+    arrival.kind = Arrival::Kind::left;
+    arrival.departure = &d;
+  }
+  return arrival;
+}
+
+void Conversation::lose(Way way, const path::JourneyEnd& end) {
+  account_.verdict = end.stop.fate == Fate::undecided ? Verdict::undecided : Verdict::dropped;
+  account_.direction = way;
+  account_.end = end;
+}
+
+bool Conversation::out_leg(std::size_t index) {
+  const std::uint32_t number = journey_.new_number();
+  Packet packet = Packet::from_ip(script_.packet(index, account_.asked));
+  packet.number = number;
+  account_.legs.push_back({Way::out, number, {}});
+  const std::size_t first_step = trace_.steps().size();
+  journey_.send(question_.from, std::move(packet));
+  const Arrival arrival = run_leg(Way::out, number);
+  if (index == 0) {
+    for (std::size_t i = first_step; i < trace_.steps().size(); ++i) {
+      const Step& step = trace_.steps()[i];
+      if (step.packet == number && step.did == Did::source_chosen) account_.asked.source = step.address;
+    }
+  }
+  account_.legs.back().text = wire::describe_ip(script_.packet(index, account_.asked));
+  if (arrival.kind == Arrival::Kind::lost) {
+    lose(Way::out, arrival.end);
+    return false;
+  }
+  account_.end = arrival.end;
+  if (arrival.kind == Arrival::Kind::left) {
+    outside_ = *arrival.departure;
+    account_.uplink = arrival.departure->from;
+    if (index == 0) account_.seen = endpoints_of(arrival.departure->frame);
+    if (const auto mss = mss_of(arrival.departure->frame); mss != 0) script_.heard_mss(mss);
+    return true;
+  }
+  account_.reached = arrival.end.host;
+  if (index == 0) account_.seen = endpoints_of(arrival.end.packet);
+  if (const auto mss = mss_of(arrival.end.packet); mss != 0) script_.heard_mss(mss);
+  account_.nothing_listens = arrival.kind == Arrival::Kind::refused;
+  return !account_.nothing_listens || answered_by_stack(number);
+}
+
+/// The reset or port unreachable that the far stack sent by itself has walked already.
+bool Conversation::answered_by_stack(std::uint32_t probe) {
+  const std::uint32_t number = stack_answer(probe);
+  const Arrival arrival = arrival_of(number);
+  account_.direction = Way::back;
+  account_.legs.push_back({Way::back, number, wire::describe_ip(arrival.end.packet.network())});
+  if (arrival.kind != Arrival::Kind::lost && arrival.end.host == question_.from) {
+    account_.end = arrival.end;
+    return true;
+  }
+  lose(Way::back, arrival.end);
+  return false;
+}
+
+/// The packet by which the far stack answered `probe` itself: echo reply, reset, port unreachable.
+std::uint32_t Conversation::stack_answer(std::uint32_t probe) const {
+  for (const path::JourneyEnd& e : journey_.ends()) {
+    if (e.packet.answers != probe || e.packet.ethertype != wire::ethertype::ipv4) continue;
+    const auto network = e.packet.network();
+    const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+    if (ip == nullptr) continue;
+    const auto* icmp = wire::header_at<wire::IcmpHeader>(network, ip->header_bytes());
+    if (icmp == nullptr) continue;
+    const bool answers =
+        question_.probe == Probe::tcp    ? ip->protocol == wire::protocol::tcp
+        : question_.probe == Probe::icmp ? icmp->type == wire::IcmpHeader::echo_reply
+                                         : icmp->type == wire::IcmpHeader::unreachable;
+    if (answers) return e.packet.number;
+  }
+  return 0;
+}
+
+bool Conversation::back_leg(std::size_t index) {
+  const std::uint32_t probe = account_.legs.back().packet;
+  std::uint32_t number = 0;
+  if (outside_) {
+    const Packet& left = outside_->frame;
+    const Endpoints seen = endpoints_of(left);
+    const bool translated = seen.source != account_.asked.source;
+    const OutsideAnswer outside = answer_from_outside(machine_, outside_->from, left, translated);
+    if (!outside.assumed.empty() && index == 1) account_.assumed.push_back(outside.assumed);
+    number = journey_.new_number();
+    if (!outside.comes_back) {
+      account_.ended_outside = true;
+      lose(Way::back, {outside_->from.host, outside_->from.host, left, outside.stop});
+      return false;
+    }
+    const auto* away = wire::header_at<wire::EthernetHeader>(left.frame());
+    const auto packet = script_.packet(index, turned(seen));
+    Packet frame =
+        away == nullptr || left.link_header_bytes() == 0
+            ? Packet::from_ip(packet)
+            : Packet::from_frame(wire::make_frame(away->destination, away->source,
+                                                  wire::ethertype::ipv4, packet));
+    frame.number = number;
+    frame.vlan_tci = left.vlan_tci;
+    account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
+    journey_.receive(outside_->from, std::move(frame));
+  } else if (question_.probe == Probe::icmp) {
+    number = stack_answer(probe);  // it has walked already
+    account_.legs.push_back({Way::back, number, {}});
+  } else {
+    number = journey_.new_number();
+    const auto packet = script_.packet(index, turned(endpoints_of(account_.end.packet)));
+    Packet answer = Packet::from_ip(packet);
+    answer.number = number;
+    account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
+    journey_.send(*account_.reached, std::move(answer));
+  }
+  const Arrival arrival = run_leg(Way::back, number);
+  if (account_.legs.back().text.empty())
+    account_.legs.back().text = wire::describe_ip(arrival.end.packet.network());
+  if (arrival.kind == Arrival::Kind::delivered || arrival.kind == Arrival::Kind::refused)
+    return check_answer(arrival.end);
+  path::JourneyEnd end = arrival.end;
+  if (arrival.kind == Arrival::Kind::left) {
+    end = {arrival.departure->from.host, arrival.departure->from.host, arrival.departure->frame,
+           Stop::drop(Stage::outside, DropReason::NOT_SPECIFIED,
+                      arrival.departure->frame.routing.by)};
+    account_.ended_outside = true;
+  }
+  lose(Way::back, end);
+  return false;
+}
+
+/// Delivered somewhere, but is it the answer that the sender's socket waits for?
+bool Conversation::check_answer(const path::JourneyEnd& end) {
+  const Endpoints got = endpoints_of(end.packet);
+  if (end.host == question_.from && got.source == account_.asked.destination &&
+      got.destination == account_.asked.source && got.dport == account_.asked.sport &&
+      got.sport == account_.asked.dport) {
+    account_.end = end;
+    return true;
+  }
+  path::JourneyEnd wrong = end;
+  wrong.stop = Stop::drop(end.stop.stage, DropReason::NO_SOCKET,
+                          Cause::nat(NatCause::answer_elsewhere, end.packet.device));
+  lose(Way::back, wrong);
+  return false;
+}
+
+/// The last host that forwarded the probe, and the device it left there.
+std::optional<host::DeviceRef> Conversation::last_forwarder() const {
+  std::optional<host::DeviceRef> last;
+  for (const Step& step : account_.steps) {
+    if (step.packet != account_.legs.front().packet || step.did != Did::routed) continue;
+    if (step.host == question_.from) continue;
+    if (account_.reached && step.host == *account_.reached) continue;
+    last = {step.host, step.device};
+  }
+  return last;
+}
+
+/// An outsider that has no way back to an address nobody translated is not at fault: the host that
+/// forwarded it untranslated is, though the outsider is a namespace of this machine.
+void Conversation::blame_missing_translation() {
+  if (account_.verdict != Verdict::dropped || account_.direction != Way::back) return;
+  if (!account_.reached || account_.end.host != *account_.reached || !account_.seen) return;
+  if (account_.seen->source != account_.asked.source) return;
+  const auto forwarder = last_forwarder();
+  if (!forwarder || !is_uplink(machine_.hosts[forwarder->host], forwarder->device)) return;
+  const host::Host& far = machine_.hosts[*account_.reached];
+  if (!far.runtime.empty()) return;
+  switch (account_.end.stop.cause.kind()) {
+    case CauseKind::no_route:
+    case CauseKind::address:
+    case CauseKind::neighbour:
+    case CauseKind::route: break;
+    default: return;
+  }
+  account_.end.cause_host = forwarder->host;
+  account_.end.stop.cause = Cause::nat(NatCause::not_translated, forwarder->device);
+}
+
+void Conversation::hear_errors(std::uint32_t about) {
+  for (const path::JourneyEnd& e : journey_.ends()) {
+    if (e.packet.answers != about || e.host != question_.from || e.stop.fate != Fate::delivered)
+      continue;
+    if (e.packet.ethertype != wire::ethertype::ipv4) continue;
+    account_.told = wire::describe_ip(e.packet.network());
+  }
+}
+
+bool names_unmodelled(const host::Machine& machine, const Step& step) {
+  if (step.did != Did::assumed) return false;
+  if (step.by.kind() == CauseKind::unmodelled) return true;
+  if (step.by.kind() != CauseKind::rule) return false;
+  const auto& rule = machine.hosts[step.host].netfilter.rule(step.by.rule_ref());
+  const auto* target = std::get_if<netfilter::UnmodelledTarget>(&rule.target);
+  return target != nullptr && !target->passes;
+}
+
+void Conversation::gather_unknown() {
+  for (const Step& step : account_.steps) {
+    const bool on_the_way = std::any_of(account_.legs.begin(), account_.legs.end(),
+                                        [&](const Leg& l) { return l.packet == step.packet; });
+    if (!on_the_way) continue;
+    if (step.did == Did::assumed_resolved) {
+      std::string text = fmt::format("{} on {} {} answers", step.address.text(),
+                                     machine_.hosts[step.host].name,
+                                     machine_.hosts[step.host].devices[step.device].name);
+      if (std::find(account_.assumed.begin(), account_.assumed.end(), text) == account_.assumed.end())
+        account_.assumed.push_back(std::move(text));
+    }
+    if (!names_unmodelled(machine_, step)) continue;
+    const Unknown unknown{step.host, step.by};
+    if (std::find(account_.unknown.begin(), account_.unknown.end(), unknown) == account_.unknown.end())
+      account_.unknown.push_back(unknown);
+  }
+}
+
+/// The next script in depth-first order, or none when all outcomes were followed.
+std::optional<std::vector<std::uint32_t>> next_script(const std::vector<Choice>& asked) {
+  std::vector<std::uint32_t> script;
+  for (const Choice& c : asked) script.push_back(c.taken);
+  for (std::size_t i = asked.size(); i-- > 0;) {
+    if (script[i] + 1 < asked[i].options) {
+      ++script[i];
+      script.resize(i + 1);
+      return script;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Account converse(const host::Machine& machine, const Question& question,
+                 std::vector<std::uint32_t> script) {
+  return Conversation(machine, question, std::move(script)).play();
+}
+
+Account explore(const host::Machine& machine, const Question& question) {
+  constexpr int most_runs = 64;
+  Account first = converse(machine, question);
+  auto script = next_script(first.choices);
+  for (int runs = 1; script && runs < most_runs; ++runs) {
+    const Account other = converse(machine, question, *script);
+    if (other.verdict != first.verdict) {
+      const Choice& choice = other.choices[script->size() - 1];
+      first.verdict = Verdict::undecided;
+      first.unknown.push_back({choice.host, choice.asked_by});
+      return first;
+    }
+    script = next_script(other.choices);
+  }
+  if (script) {  // too many outcomes to follow: the first question not exhausted is named
+    first.verdict = Verdict::undecided;
+    first.unknown.push_back({first.choices.front().host, first.choices.front().asked_by});
+  }
+  return first;
+}
+
+}  // namespace wayout::why

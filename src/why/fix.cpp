@@ -1,0 +1,150 @@
+#include "why/fix.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "host/finish.hpp"
+
+namespace wayout::why {
+namespace {
+
+constexpr int most_trials = 60;
+constexpr std::size_t most_changes = 4, most_fixes = 3;
+
+/// The parts of one host as they were, put back when the trial is over.
+class Restore {
+ public:
+  Restore(host::Host& host, unsigned parts) : host_(host), parts_(parts) {
+    if ((parts & Parts::devices) != 0) devices_ = host.devices, interfaces_ = host.interfaces;
+    if ((parts & (Parts::routing | Parts::devices)) != 0) fib_ = host.fib;
+    if ((parts & Parts::rules) != 0) netfilter_ = host.netfilter;
+    if ((parts & Parts::bridging) != 0) bridging_ = host.bridging;
+    if ((parts & Parts::neighbours) != 0) neighbours_ = host.neighbours;
+    if ((parts & Parts::connections) != 0) connections_ = host.connections;
+    conntrack_config_ = host.conntrack_config;
+  }
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+  ~Restore() {
+    if ((parts_ & Parts::devices) != 0)
+      host_.devices = std::move(devices_), host_.interfaces = std::move(interfaces_);
+    if ((parts_ & (Parts::routing | Parts::devices)) != 0) host_.fib = std::move(fib_);
+    if ((parts_ & Parts::rules) != 0) host_.netfilter = std::move(netfilter_);
+    if ((parts_ & Parts::bridging) != 0) host_.bridging = std::move(bridging_);
+    if ((parts_ & Parts::neighbours) != 0) host_.neighbours = std::move(neighbours_);
+    if ((parts_ & Parts::connections) != 0) host_.connections = std::move(connections_);
+    host_.conntrack_config = conntrack_config_;
+  }
+
+ private:
+  host::Host& host_;
+  unsigned parts_;
+  link::Devices devices_;
+  route::Interfaces interfaces_;
+  route::Fib fib_;
+  netfilter::Netfilter netfilter_;
+  bridge::Config bridging_;
+  std::vector<link::Neighbour> neighbours_;
+  std::vector<conntrack::Connection> connections_;
+  conntrack::Config conntrack_config_;
+};
+
+/// A change in force for as long as this lives.
+class Applied {
+ public:
+  Applied(host::Machine& machine, const Change& change)
+      : machine_(machine), restore_(std::in_place, machine.hosts[change.host], change.parts) {
+    change.apply(machine.hosts[change.host]);
+    valid_ = host::finish(machine).ok();
+  }
+  Applied(const Applied&) = delete;
+  Applied& operator=(const Applied&) = delete;
+  ~Applied() {
+    restore_.reset();
+    static_cast<void>(host::finish(machine_).ok());  // as it was, it was valid
+  }
+  /// False: the change made something that the kernel would refuse.
+  [[nodiscard]] bool valid() const { return valid_; }
+
+ private:
+  host::Machine& machine_;
+  std::optional<Restore> restore_;
+  bool valid_ = false;
+};
+
+bool same_end(const Account& a, const Account& b) {
+  return a.verdict == b.verdict && a.direction == b.direction && a.end.host == b.end.host &&
+         a.end.stop.stage == b.end.stop.stage && a.end.stop.cause == b.end.stop.cause;
+}
+
+class Search {
+ public:
+  Search(const host::Machine& machine, const Question& question)
+      : machine_(machine), question_(question) {}
+
+  void from(const Account& account);
+  std::vector<Fix> found;
+
+ private:
+  /// Worth going on from: it ended elsewhere than everything tried so far on this line.
+  [[nodiscard]] bool is_new(const Account& account) const {
+    return std::none_of(line_.begin(), line_.end(),
+                        [&](const Account* seen) { return same_end(*seen, account); });
+  }
+
+  host::Machine machine_;
+  const Question& question_;
+  std::vector<Change> changes_;
+  std::vector<const Account*> line_;  ///< the accounts that led here
+  int trials_ = 0;
+};
+
+void Search::from(const Account& account) {
+  line_.push_back(&account);
+  std::vector<std::pair<Change, Account>> onward;
+  bool solved = false;
+  for (Change& change : candidates(machine_, question_, account)) {
+    if (++trials_ > most_trials) break;
+    const Applied applied(machine_, change);
+    if (!applied.valid()) continue;
+    Account next = explore(machine_, question_);
+    if (next.verdict == Verdict::delivered) {
+      found.push_back({changes_});
+      found.back().changes.push_back(change);
+      solved = true;
+    } else if (next.verdict == Verdict::dropped && is_new(next)) {
+      onward.emplace_back(std::move(change), std::move(next));
+    }
+  }
+  // Longer chains only where no single change was enough.
+  if (!solved && changes_.size() + 1 < most_changes) {
+    for (auto& [change, next] : onward) {
+      const Applied applied(machine_, change);
+      changes_.push_back(change);
+      from(next);
+      changes_.pop_back();
+    }
+  }
+  line_.pop_back();
+}
+
+}  // namespace
+
+int Fix::weight() const {
+  return std::accumulate(changes.begin(), changes.end(), 0,
+                         [](int sum, const Change& c) { return sum + c.weight; });
+}
+
+std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
+                             const Account& account) {
+  if (account.verdict != Verdict::dropped) return {};
+  Search search(machine, question);
+  search.from(account);
+  std::stable_sort(search.found.begin(), search.found.end(), [](const Fix& a, const Fix& b) {
+    return a.weight() < b.weight();
+  });
+  if (search.found.size() > most_fixes) search.found.resize(most_fixes);
+  return std::move(search.found);
+}
+
+}  // namespace wayout::why

@@ -1,0 +1,30 @@
+// Fixes are tried, not guessed.
+//
+// For a packet that is dropped, changes that could lift it are applied to a copy of the machine, and
+// the question is asked again, both ways; when the next thing stops the packet, the search goes on
+// from there. Only what got through is returned.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "why/change.hpp"
+#include "why/conversation.hpp"
+
+namespace wayout::why {
+
+struct Fix {
+  std::vector<Change> changes;   ///< in the order to apply them
+  [[nodiscard]] int weight() const;
+};
+
+/// Changes that might lift the end of this account, best first. None of them is tried yet.
+[[nodiscard]] std::vector<Change> candidates(const host::Machine& machine, const Question& question,
+                                             const Account& account);
+
+/// Every returned fix was tried: with it the question is answered "delivered". Smallest first, at
+/// most three. Bounded in the number of trials.
+[[nodiscard]] std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
+                                           const Account& account);
+
+}  // namespace wayout::why

@@ -1,0 +1,124 @@
+#include "why/lint.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "netfilter/print.hpp"
+#include "why/words.hpp"
+
+namespace wayout::why {
+namespace {
+
+using netfilter::Rule;
+
+/// Hosts on the way, in the order in which they were first met.
+std::vector<std::uint32_t> hosts_of(const Account& account) {
+  std::vector<std::uint32_t> hosts;
+  for (const Step& step : account.steps)
+    if (std::find(hosts.begin(), hosts.end(), step.host) == hosts.end()) hosts.push_back(step.host);
+  return hosts;
+}
+
+class Lint {
+ public:
+  Lint(const host::Machine& machine, const Account& account) : machine_(machine), account_(account) {}
+
+  std::vector<Remark> all() {
+    for (const std::uint32_t host : hosts_of(account_)) {
+      const host::Host& h = machine_.hosts[host];
+      for (std::uint8_t r = 0; r < h.netfilter.rulesets.size(); ++r) {
+        const auto& tables = h.netfilter.rulesets[r].tables;
+        for (std::uint8_t t = 0; t < tables.size(); ++t)
+          for (std::uint16_t c = 0; c < tables[t].chains.size(); ++c)
+            if (met(host, {r, t, c, 0})) chain(host, {r, t, c, 0});
+      }
+    }
+    return std::move(remarks_);
+  }
+
+ private:
+  [[nodiscard]] bool met(std::uint32_t host, RuleRef chain) const {
+    return std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& s) {
+      if (s.host != host) return false;
+      if (s.by.kind() != CauseKind::rule && s.by.kind() != CauseKind::policy) return false;
+      const RuleRef ref = s.by.rule_ref();
+      return ref.ruleset == chain.ruleset && ref.table == chain.table && ref.chain == chain.chain;
+    });
+  }
+
+  void say(std::uint32_t host, RuleRef ref, std::string text) {
+    remarks_.push_back({host, cause_line(machine_.hosts[host], Cause::rule(ref)), std::move(text)});
+  }
+
+  void chain(std::uint32_t host, RuleRef ref) {
+    const host::Host& h = machine_.hosts[host];
+    const netfilter::Chain& chain = h.netfilter.chain(ref);
+    constexpr std::size_t most = 2000;  // a remark in a chain longer than that helps nobody
+    std::optional<std::uint32_t> wall;  // the first rule that takes everything
+    for (std::uint32_t i = 0; i < chain.rules.size() && i < most; ++i) {
+      const Rule& rule = chain.rules[i];
+      ref.rule = i;
+      interface(host, ref, rule.in);
+      interface(host, ref, rule.out);
+      sets(host, ref, rule);
+      if (wall && std::holds_alternative<netfilter::AcceptTarget>(rule.target))
+        say(host, ref, fmt::format("is never reached: rule {} above it takes everything", *wall + 1));
+      if (!wall && takes_everything(rule)) wall = i;
+      masquerade(host, ref, chain, rule);
+    }
+  }
+
+  void interface(std::uint32_t host, RuleRef ref, const netfilter::InterfaceMatch& match) {
+    const host::Host& h = machine_.hosts[host];
+    if (match.wildcard || match.name.empty() || match.invert) return;
+    if (h.devices.find(match.name) == no_device)
+      say(host, ref, fmt::format("names {}, and there is no such device", match.name));
+  }
+
+  void sets(std::uint32_t host, RuleRef ref, const Rule& rule) {
+    const host::Host& h = machine_.hosts[host];
+    for (const netfilter::Match& match : rule.matches) {
+      const auto* set = std::get_if<netfilter::SetMatch>(&match);
+      if (set != nullptr && h.netfilter.sets.known && h.netfilter.sets.find(set->set) == nullptr)
+        say(host, ref, fmt::format("names the set {}, and there is no such set", set->set));
+    }
+  }
+
+  /// A MASQUERADE that stands for the way the probe took, and misses it by one condition.
+  void masquerade(std::uint32_t host, RuleRef ref, const netfilter::Chain& chain, const Rule& rule) {
+    const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+    if (target == nullptr || target->kind != netfilter::NatTarget::Kind::masquerade) return;
+    if (chain.hook != Hook::postrouting || account_.end.stop.cause.kind() != CauseKind::nat) return;
+    const wire::IpAddress& source = account_.asked.source;
+    if (rule.source.asked() && !rule.source.invert && !rule.source.prefix.contains(source)) {
+      say(host, ref, fmt::format("does not cover {}", source.text()));
+      return;
+    }
+    if (account_.end.cause_host != host || rule.out.name.empty() || rule.out.invert) return;
+    const std::string& egress =
+        machine_.hosts[host].devices[account_.end.stop.cause.device()].name;
+    if (!rule.out.wildcard && rule.out.name != egress)
+      say(host, ref, fmt::format("is for {}, but the packet leaves through {}", rule.out.name, egress));
+  }
+
+  static bool takes_everything(const Rule& rule) {
+    const bool ends = std::holds_alternative<netfilter::DropTarget>(rule.target) ||
+                      std::holds_alternative<netfilter::RejectTarget>(rule.target);
+    return ends && !rule.source.asked() && !rule.destination.asked() && !rule.in.asked() &&
+           !rule.out.asked() && !rule.protocol && rule.matches.empty() && !rule.fragment;
+  }
+
+  const host::Machine& machine_;
+  const Account& account_;
+  std::vector<Remark> remarks_;
+};
+
+}  // namespace
+
+std::vector<Remark> lint(const host::Machine& machine, const Account& account) {
+  return Lint(machine, account).all();
+}
+
+}  // namespace wayout::why

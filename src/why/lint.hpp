@@ -1,0 +1,25 @@
+// What looks wrong on the way: remarks about configuration that the packets met.
+//
+// A remark never changes the verdict. It points at what one would stumble over next: a rule that
+// names a device or a set that does not exist, a prefix that misses the container, an ACCEPT behind
+// a REJECT, MASQUERADE behind another SNAT, counters that contradict the story.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "host/host.hpp"
+#include "why/conversation.hpp"
+
+namespace wayout::why {
+
+struct Remark {
+  std::uint32_t host = 0;
+  std::string line;    ///< the configuration line it is about
+  std::string text;    ///< what is odd about it
+};
+
+/// Only chains and hosts that the conversation met are looked at.
+[[nodiscard]] std::vector<Remark> lint(const host::Machine& machine, const Account& account);
+
+}  // namespace wayout::why

@@ -1,0 +1,101 @@
+#include "why/outside.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ip/arp.hpp"
+#include "wire/craft.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::why {
+namespace {
+
+bool on_link(const route::Interface& interface, const wire::IpAddress& address) {
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const auto& a) {
+    return a.prefix_length < 32 && a.subnet().contains(address);
+  });
+}
+
+/// Would this host answer the neighbour that asks on `uplink` who has `address`? Own addresses and
+/// proxy ARP both count: the real stage is asked.
+bool answers_for(const host::Host& host, DeviceId uplink, const wire::IpAddress& address,
+                 const wire::IpAddress& asker) {
+  const wire::MacAddress mac{{0x02, 0, 0, 0x0f, 0xff, 0xfe}};
+  Packet request = Packet::from_frame(wire::make_arp(wire::ArpHeader::request, mac,
+                                                     wire::MacAddress::broadcast(), mac, asker,
+                                                     {}, address));
+  request.device = uplink;
+  request.type = PacketType::broadcast;
+  link::NeighbourState neighbours;
+  Chance chance{std::vector<std::uint32_t>{}};
+  NoTrace trace;
+  const ip::ArpResult result =
+      ip::arp_process(request, host.fib, host.interfaces, host.devices, host.neighbours, neighbours,
+                      chance, trace);
+  return result.answer.has_value();
+}
+
+/// Some address of the uplink's subnet that is not the host's own: who would ask.
+wire::IpAddress somebody_on(const route::Interface& interface, const wire::IpAddress& address) {
+  for (const route::InterfaceAddress& a : interface.addresses) {
+    if (!a.subnet().contains(address)) continue;
+    for (std::uint32_t v = a.subnet().address.v4() + 1;; ++v) {
+      const auto candidate = wire::IpAddress::v4(v);
+      if (candidate != a.local && candidate != address) return candidate;
+    }
+  }
+  return wire::IpAddress::any(wire::Family::ipv4);
+}
+
+}  // namespace
+
+bool is_uplink(const host::Host& host, DeviceId device) {
+  bool any_default = false;
+  for (const route::FibTable& table : host.fib.tables) {
+    for (const route::Route& route : table.routes) {
+      if (route.destination.length != 0 || route.type != RouteType::unicast) continue;
+      for (const route::Nexthop& hop : route.nexthops) {
+        any_default = true;
+        if (hop.device == device) return true;
+      }
+    }
+  }
+  return !any_default && host.devices[device].kind != link::DeviceKind::bridge;
+}
+
+OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef uplink,
+                                  const Packet& left, bool translated) {
+  const host::Host& host = machine.hosts[uplink.host];
+  const auto* ip = wire::header_at<wire::Ipv4Header>(left.network());
+  const wire::IpAddress source = ip->source_address();
+  // The layer-3 device: what left through a port or a lower device came from the device above it.
+  const DeviceId layer3 = left.routing.egress != no_device ? left.routing.egress : uplink.device;
+  const route::Interface& interface = host.interfaces[layer3];
+
+  if (host.interfaces.owner_of(source) != no_device) return {.comes_back = true, .stop = {}, .assumed = {}};
+  const auto lost = [&](Cause cause) {
+    return OutsideAnswer{
+        .comes_back = false,
+        .stop = Stop::drop(Stage::outside, DropReason::NOT_SPECIFIED, cause),
+        .assumed = {}};
+  };
+  if (on_link(interface, source)) {
+    if (answers_for(host, layer3, source, somebody_on(interface, source)))
+      return {.comes_back = true, .stop = {}, .assumed = {}};
+    return lost(translated ? Cause::address(AddressCause::not_answered, layer3)
+                           : Cause::nat(NatCause::not_translated, layer3));
+  }
+  if (translated)
+    return {.comes_back = true,
+            .stop = {},
+            .assumed = fmt::format("the network beyond {} routes {} to this host",
+                                   host.devices[layer3].name, source.text())};
+  if (source.is_private()) return lost(Cause::nat(NatCause::not_translated, layer3));
+  return {.comes_back = true,
+          .stop = {},
+          .assumed = fmt::format("the network beyond {} routes {} to this host",
+                                 host.devices[layer3].name, source.text())};
+}
+
+}  // namespace wayout::why

@@ -1,0 +1,33 @@
+// What lies beyond this machine, as far as one may assume it.
+//
+// An answer comes back if the source that left is an address of this host, or one that a rule chose
+// on purpose outside the uplink's subnets; it does not come back to a private source that is not
+// the uplink's own, nor to one on the uplink's subnet that nobody there answers for.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "host/host.hpp"
+#include "packet/packet.hpp"
+#include "packet/stop.hpp"
+
+namespace wayout::why {
+
+struct OutsideAnswer {
+  bool comes_back = false;
+  Stop stop;                 ///< when it does not
+  std::string assumed;       ///< what was taken for granted; "": nothing
+};
+
+/// `left` is the IPv4 frame that left through `uplink`; `translated` says that a rule changed its
+/// source on the way.
+[[nodiscard]] OutsideAnswer answer_from_outside(const host::Machine& machine,
+                                                host::DeviceRef uplink, const Packet& left,
+                                                bool translated);
+
+/// True when `device` leads out of this machine's own networks for `host`: a default route uses
+/// it, or it is no bridge and nothing else is an uplink.
+[[nodiscard]] bool is_uplink(const host::Host& host, DeviceId device);
+
+}  // namespace wayout::why

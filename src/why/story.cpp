@@ -1,0 +1,232 @@
+#include "why/story.hpp"
+
+#include <fmt/format.h>
+
+#include "netfilter/evaluate.hpp"
+#include "netfilter/print.hpp"
+#include "why/words.hpp"
+
+namespace wayout::why {
+namespace {
+
+using netfilter::Missed;
+using netfilter::RuleEffect;
+
+const char* effect_word(RuleEffect effect) {
+  switch (effect) {
+    case RuleEffect::accept: return "accepts";
+    case RuleEffect::drop: return "drops";
+    case RuleEffect::reject: return "rejects";
+    case RuleEffect::jump: return "jumps";
+    case RuleEffect::goto_: return "goes";
+    case RuleEffect::return_: return "returns";
+    case RuleEffect::nat: return "maps";
+    case RuleEffect::mark: return "marks";
+    case RuleEffect::log: return "logs";
+    case RuleEffect::notrack: return "untracks";
+    case RuleEffect::queue: return "queues";
+    case RuleEffect::go_on: return "counts";
+  }
+  return "";
+}
+
+std::string missed_phrase(const netfilter::Rule& rule, std::uint32_t value) {
+  switch (static_cast<Missed>(value)) {
+    case Missed::source: return "source";
+    case Missed::destination: return "destination";
+    case Missed::in_interface: return "in interface";
+    case Missed::out_interface: return "out interface";
+    case Missed::protocol: return "protocol";
+    case Missed::fragment: return "fragment";
+    default: break;
+  }
+  const std::size_t match = value - static_cast<std::uint32_t>(Missed::first_match);
+  if (match >= rule.matches.size()) return "match";
+  return netfilter::match_text(rule.matches[match]);
+}
+
+const char* route_word(RouteType type) {
+  switch (type) {
+    case RouteType::local: return "for this namespace";
+    case RouteType::broadcast: return "broadcast";
+    case RouteType::multicast: return "multicast";
+    case RouteType::blackhole: return "blackhole";
+    case RouteType::unreachable: return "unreachable";
+    case RouteType::prohibit: return "prohibit";
+    default: return "";
+  }
+}
+
+class Teller {
+ public:
+  Teller(const host::Machine& machine, const Account& account, const Leg& leg, bool all)
+      : machine_(machine), account_(account), leg_(leg), all_(all) {}
+
+  std::vector<StoryLine> tell() {
+    for (const Step& step : account_.steps)
+      if (step.packet == leg_.packet) one(step);
+    return std::move(lines_);
+  }
+
+ private:
+  [[nodiscard]] const host::Host& host_of(const Step& step) const { return machine_.hosts[step.host]; }
+
+  [[nodiscard]] std::string device(const Step& step, DeviceId id) const {
+    return id < host_of(step).devices.size() ? host_of(step).devices[id].name : "";
+  }
+
+  void add(const Step& step, std::string stage, std::string did, std::string text, std::string line,
+           DeviceId at = no_device) {
+    lines_.push_back({.way = leg_.way,
+                      .packet = step.packet,
+                      .host = step.host,
+                      .device = device(step, at != no_device ? at : step.device),
+                      .stage = std::move(stage),
+                      .did = std::move(did),
+                      .text = std::move(text),
+                      .line = std::move(line),
+                      .ended = false});
+  }
+
+  void one(const Step& step);
+  void rule(const Step& step);
+  void ended(const Step& step);
+
+  const host::Machine& machine_;
+  const Account& account_;
+  const Leg& leg_;
+  bool all_;
+  std::vector<StoryLine> lines_;
+};
+
+void Teller::rule(const Step& step) {
+  const host::Host& host = host_of(step);
+  const RulePlace place = rule_place(host, step.by.rule_ref());
+  const std::string stage = fmt::format("{} {}", place.table, hook_name(step.hook));
+  if (step.did == Did::rule_missed) {
+    if (!all_) return;
+    add(step, stage, "missed",
+        missed_phrase(host.netfilter.rule(step.by.rule_ref()), step.value),
+        cause_line(host, step.by));
+    return;
+  }
+  const auto effect = static_cast<RuleEffect>(step.value);
+  const bool decides = effect == RuleEffect::accept || effect == RuleEffect::drop ||
+                       effect == RuleEffect::reject || effect == RuleEffect::nat ||
+                       effect == RuleEffect::mark || effect == RuleEffect::notrack ||
+                       effect == RuleEffect::queue;
+  if (!decides && !all_) return;
+  if (step.did == Did::policy_applied && effect == RuleEffect::accept && !all_ &&
+      place.table != "filter")
+    return;
+  const std::string which = place.number != 0 ? fmt::format("{} {}", place.chain, place.number)
+                                              : fmt::format("{} policy", place.chain);
+  add(step, stage, effect_word(effect), which, cause_line(host, step.by));
+}
+
+void Teller::ended(const Step& step) {
+  if (step.fate == Fate::held) return;
+  const host::Host& host = host_of(step);
+  const std::string stage{stage_name(step.stage)};
+  const std::string line = cause_line(host, step.by);
+  switch (step.fate) {
+    case Fate::dropped:
+      add(step, stage, "dropped", std::string(reason_name(step.reason)), line);
+      lines_.back().ended = true;
+      break;
+    case Fate::delivered: add(step, stage, "delivered", "to its socket", ""); break;
+    case Fate::forwarded:
+    case Fate::bridged: add(step, stage, "sent", fmt::format("leaves through {}", device(step, step.device)), ""); break;
+    case Fate::undecided:
+      add(step, stage, "undecided", "", line);
+      lines_.back().ended = true;
+      break;
+    default: break;
+  }
+}
+
+void Teller::one(const Step& step) {
+  const host::Host& host = host_of(step);
+  const std::string stage{stage_name(step.stage)};
+  const std::string by = step.by.kind() == CauseKind::none ? "" : cause_line(host, step.by);
+  switch (step.did) {
+    case Did::rule_matched:
+    case Did::rule_missed:
+    case Did::policy_applied: rule(step); break;
+    case Did::source_chosen:
+      add(step, stage, "source", step.address.text(), "");
+      break;
+    case Did::routed: {
+      const std::string word = route_word(static_cast<RouteType>(step.value));
+      add(step, stage, "routed",
+          !word.empty() ? word
+          : step.address.is_set()
+              ? fmt::format("via {} dev {}", step.address.text(), device(step, step.device))
+              : fmt::format("on-link dev {}", device(step, step.device)),
+          by);
+      break;
+    }
+    case Did::source_validated:
+      if (all_ || step.by.kind() == CauseKind::sysctl) add(step, stage, "validated", "source", by);
+      break;
+    case Did::forwarding_on: add(step, stage, "forwarding", "on", by); break;
+    case Did::tracked: {
+      constexpr const char* words[] = {"INVALID", "ESTABLISHED", "RELATED", "NEW", "ESTABLISHED",
+                                       "RELATED", "UNTRACKED"};
+      add(step, stage, "tracked", step.value < 7 ? words[step.value] : "", by);
+      break;
+    }
+    case Did::translated:
+      add(step, stage, "translated",
+          fmt::format("{} {}:{}", step.value == 0 ? "source" : "destination", step.address.text(),
+                      step.port),
+          by);
+      break;
+    case Did::bridged:
+      add(step, stage, "bridged", fmt::format("{} to {}", device(step, step.device), device(step, step.other)), "");
+      break;
+    case Did::flooded: add(step, stage, "flooded", fmt::format("to {} ports", step.value), ""); break;
+    case Did::passed_up:
+      add(step, stage, "up", fmt::format("{} to {}", device(step, step.device), device(step, step.other)), "");
+      break;
+    case Did::resolved:
+      if (all_) add(step, stage, "neighbour", step.address.text(), "");
+      break;
+    case Did::assumed_resolved:
+      add(step, stage, "neighbour", fmt::format("{} assumed to answer", step.address.text()), "");
+      break;
+    case Did::asked_neighbour:
+      add(step, stage, "neighbour", fmt::format("who has {}", step.address.text()), "");
+      break;
+    case Did::rewritten: add(step, stage, "rewritten", fmt::format("{:#x}", step.value), by); break;
+    case Did::fragmented: add(step, stage, "fragmented", fmt::format("into {}", step.value), by); break;
+    case Did::reassembled: add(step, stage, "reassembled", fmt::format("{} bytes", step.value), ""); break;
+    case Did::assumed:
+      add(step, stage, "not known", step.by.kind() == CauseKind::unmodelled ? "not modelled"
+                                    : step.value != 0                       ? "taken to match"
+                                                                            : "taken not to match",
+          by);
+      break;
+    case Did::ended: ended(step); break;
+    case Did::decremented:
+      if (all_) add(step, stage, "ttl", std::to_string(step.value), "");
+      break;
+    case Did::received:
+      if (all_) add(step, stage, "received", "", "");
+      break;
+    case Did::kept:
+    case Did::sent:
+    case Did::learned:
+    case Did::generated:
+    case Did::delivered: break;
+  }
+}
+
+}  // namespace
+
+std::vector<StoryLine> story(const host::Machine& machine, const Account& account, const Leg& leg,
+                             bool all) {
+  return Teller(machine, account, leg, all).tell();
+}
+
+}  // namespace wayout::why

@@ -1,0 +1,259 @@
+#include "why/words.hpp"
+
+#include <fmt/format.h>
+
+#include "netfilter/print.hpp"
+#include "route/print.hpp"
+
+namespace wayout::why {
+namespace {
+
+std::string device_name(const host::Host& host, DeviceId device) {
+  if (device == all_devices) return "all";
+  if (device == default_device) return "default";
+  return device < host.devices.size() ? host.devices[device].name : "";
+}
+
+int rp_filter_of(const host::Host& host, DeviceId device) {
+  return device == all_devices ? host.interfaces.all.rp_filter
+                               : host.interfaces[device].conf.rp_filter;
+}
+
+/// The device whose value is in force: `all` where the larger, or either, of two counts.
+DeviceId device_in_force(const host::Host& host, const Cause& cause) {
+  const DeviceId device = cause.device();
+  if (device == all_devices || device == no_device) return device;
+  const auto& all = host.interfaces.all;
+  const auto& own = host.interfaces[device].conf;
+  switch (cause.sysctl()) {
+    case Sysctl::rp_filter: return all.rp_filter >= own.rp_filter ? all_devices : device;
+    case Sysctl::arp_ignore: return all.arp_ignore >= own.arp_ignore ? all_devices : device;
+    case Sysctl::arp_filter: return all.arp_filter ? all_devices : device;
+    default: return device;
+  }
+}
+
+const char* bridge_phrase(BridgeCause why) {
+  switch (why) {
+    case BridgeCause::port_state: return "is not in state forwarding";
+    case BridgeCause::same_port: return "would have to send it back where it came from: hairpin off";
+    case BridgeCause::isolated: return "is isolated, and so is the port it came from";
+    case BridgeCause::no_flood: return "does not flood, and nobody knows the destination MAC";
+    case BridgeCause::vlan: return "does not carry this VLAN";
+    case BridgeCause::locked: return "is locked for MACs that are not in the fdb";
+    case BridgeCause::static_fdb: return "has an fdb entry that sends it elsewhere";
+    case BridgeCause::own_source: return "got a frame with a MAC of its own as source";
+    case BridgeCause::group_filtered: return "does not forward link-local groups";
+    case BridgeCause::none: break;
+  }
+  return "refused it";
+}
+
+const char* device_phrase(DeviceCause why) {
+  switch (why) {
+    case DeviceCause::down: return "is down";
+    case DeviceCause::no_carrier: return "has no carrier";
+    case DeviceCause::no_peer: return "leads into a namespace that cannot be read";
+    case DeviceCause::other_host: return "got a frame for another MAC";
+    case DeviceCause::no_handler: return "got a frame of a protocol nobody handles";
+    case DeviceCause::isolation: return "is a macvlan: it and its lower device never talk";
+    case DeviceCause::no_remote: return "knows no remote for this MAC";
+    case DeviceCause::unknown_vni: return "has no VXLAN of this VNI";
+    case DeviceCause::no_vlan: return "has no device for this VLAN";
+    case DeviceCause::discards: return "swallows what is sent";
+    case DeviceCause::none: break;
+  }
+  return "refused it";
+}
+
+const char* packet_phrase(PacketCause why) {
+  switch (why) {
+    case PacketCause::header: return "its IP header is broken";
+    case PacketCause::checksum: return "its checksum is wrong";
+    case PacketCause::truncated: return "it is shorter than it says";
+    case PacketCause::ttl: return "its TTL ran out";
+    case PacketCause::options: return "its IP options are refused";
+    case PacketCause::layer2_class: return "it came as a broadcast frame";
+    case PacketCause::hotdrop: return "it is too short for a match that looked at it";
+    case PacketCause::fragment: return "its fragments do not fit";
+    case PacketCause::unknown_protocol: return "nobody takes this protocol";
+    case PacketCause::none: break;
+  }
+  return "it is refused";
+}
+
+std::string nat_phrase(const host::Host& host, const Cause& cause) {
+  const std::string device = device_name(host, cause.device());
+  switch (static_cast<NatCause>(cause.value())) {
+    case NatCause::no_address:
+      return fmt::format("MASQUERADE found no address to take for {}", device);
+    case NatCause::ports_exhausted: return "no port is left to translate to";
+    case NatCause::not_translated:
+      return fmt::format("nothing translates the source of what leaves through {}", device);
+    case NatCause::masquerade_changed:
+      return "the masqueraded connection now leaves through another device";
+    case NatCause::icmp_refused: return "NAT refuses this ICMP message";
+    case NatCause::answer_elsewhere:
+      return "the answer does not come from the address that was asked";
+    case NatCause::none: break;
+  }
+  return "NAT refused it";
+}
+
+std::string address_phrase(const host::Host& host, const Cause& cause) {
+  const std::string device = device_name(host, cause.device());
+  switch (static_cast<AddressCause>(cause.value())) {
+    case AddressCause::martian_source: return "its source address is impossible (martian)";
+    case AddressCause::martian_destination: return "its destination address is impossible (martian)";
+    case AddressCause::own_source: return "its source is an address of this namespace itself";
+    case AddressCause::localnet: return "an address of 127/8 came from outside";
+    case AddressCause::not_answered:
+      return fmt::format("nobody answers for the next hop on {}", device);
+    case AddressCause::no_source: return "there is no address to send from";
+    case AddressCause::none: break;
+  }
+  return "its address is refused";
+}
+
+std::string conntrack_phrase(const Cause& cause) {
+  switch (static_cast<ConntrackCause>(cause.value())) {
+    case ConntrackCause::table_full: return "the connection table is full";
+    case ConntrackCause::entry: return "an existing connection entry decided";
+    case ConntrackCause::clash: return "another connection already has this translation";
+    case ConntrackCause::invalid: return "conntrack calls it INVALID";
+    case ConntrackCause::none: break;
+  }
+  return "conntrack refused it";
+}
+
+}  // namespace
+
+const char* cause_kind(const Cause& cause) {
+  switch (cause.kind()) {
+    case CauseKind::none: return "none";
+    case CauseKind::sysctl: return "sysctl";
+    case CauseKind::rule: return "rule";
+    case CauseKind::policy: return "policy";
+    case CauseKind::route:
+    case CauseKind::no_route:
+    case CauseKind::routing_rule: return "route";
+    case CauseKind::neighbour: return "neighbour";
+    case CauseKind::bridge: return "bridge";
+    case CauseKind::nat: return "nat";
+    case CauseKind::conntrack: return "conntrack";
+    case CauseKind::address: return "address";
+    case CauseKind::mtu: return "mtu";
+    case CauseKind::device: return "device";
+    case CauseKind::socket: return "socket";
+    case CauseKind::packet: return "packet";
+    case CauseKind::unmodelled: return "unmodelled";
+  }
+  return "none";
+}
+
+std::string sysctl_key(const host::Host& host, const Cause& cause) {
+  if (cause.sysctl() == Sysctl::forwarding && !host.interfaces.all.forwarding)
+    return "net.ipv4.ip_forward";  // the one people set; it is conf.all.forwarding
+  std::string key{sysctl_pattern(cause.sysctl())};
+  const std::size_t star = key.find('*');
+  if (star == std::string::npos) return key;
+  std::string name = device_name(host, device_in_force(host, cause));
+  for (char& c : name)
+    if (c == '.') c = '/';
+  return key.replace(star, 1, name);
+}
+
+std::string sysctl_value(const host::Host& host, const Cause& cause) {
+  const auto read = host.sysctls.find(sysctl_key(host, cause));
+  if (read != host.sysctls.end()) return read->second;
+  switch (cause.sysctl()) {
+    case Sysctl::forwarding: return "0";
+    case Sysctl::rp_filter: return std::to_string(rp_filter_of(host, device_in_force(host, cause)));
+    case Sysctl::bridge_nf_call_iptables: return host.bridging.nf_call_iptables ? "1" : "0";
+    default: return "0";
+  }
+}
+
+RulePlace rule_place(const host::Host& host, RuleRef ref) {
+  const netfilter::Ruleset& ruleset = host.netfilter.rulesets[ref.ruleset];
+  return {.table = netfilter::table_name(ruleset.tables[ref.table].kind),
+          .chain = host.netfilter.chain(ref).name,
+          .number = ref.rule == RuleRef::policy ? 0 : ref.rule + 1,
+          .command = ruleset.backend == netfilter::Backend::nft ? "iptables" : "iptables-legacy"};
+}
+
+std::string cause_line(const host::Host& host, const Cause& cause) {
+  switch (cause.kind()) {
+    case CauseKind::sysctl:
+      return fmt::format("{} = {}", sysctl_key(host, cause), sysctl_value(host, cause));
+    case CauseKind::rule:
+      return netfilter::rule_text(host.netfilter.chain(cause.rule_ref()),
+                                  host.netfilter.rule(cause.rule_ref()));
+    case CauseKind::policy:
+      return netfilter::policy_text(host.netfilter.chain(cause.rule_ref()));
+    case CauseKind::route:
+      return route::text(host.fib, cause.route(), host.devices_names());
+    case CauseKind::no_route: return "no route";
+    case CauseKind::routing_rule: return route::text(host.fib.rules[cause.value()]);
+    case CauseKind::neighbour:
+      return fmt::format("neighbour on {}", device_name(host, cause.device()));
+    case CauseKind::bridge:
+      return fmt::format("port {} {}", device_name(host, cause.device()),
+                         bridge_phrase(static_cast<BridgeCause>(cause.value())));
+    case CauseKind::nat: return nat_phrase(host, cause);
+    case CauseKind::conntrack: return conntrack_phrase(cause);
+    case CauseKind::address: return address_phrase(host, cause);
+    case CauseKind::mtu:
+      return fmt::format("{} mtu {}", device_name(host, cause.device()), cause.value());
+    case CauseKind::device:
+      return fmt::format("{} {}", device_name(host, cause.device()),
+                         device_phrase(static_cast<DeviceCause>(cause.value())));
+    case CauseKind::socket: return "nothing listens there";
+    case CauseKind::packet: return packet_phrase(static_cast<PacketCause>(cause.value()));
+    case CauseKind::unmodelled: return host.unmodelled[cause.value()].text;
+    case CauseKind::none: break;
+  }
+  return "";
+}
+
+std::string sentence(const host::Host& host, const Stop& stop) {
+  const Cause& cause = stop.cause;
+  const std::string line = cause_line(host, cause);
+  switch (cause.kind()) {
+    case CauseKind::sysctl: {
+      const std::string device = device_name(host, cause.device());
+      if (cause.sysctl() == Sysctl::forwarding)
+        return fmt::format("packets that come in on {} are not forwarded ({})", device, line);
+      if (cause.sysctl() == Sysctl::rp_filter)
+        return fmt::format("the source has no valid way back through {} ({})", device, line);
+      return line;
+    }
+    case CauseKind::rule:
+    case CauseKind::policy: {
+      const RulePlace place = rule_place(host, cause.rule_ref());
+      return fmt::format("{} {} of table {}: {}",
+                         cause.kind() == CauseKind::rule ? fmt::format("rule {}", place.number)
+                                                         : std::string("the policy"),
+                         "in chain " + place.chain, place.table, line);
+    }
+    case CauseKind::route: return fmt::format("the route: {}", line);
+    case CauseKind::no_route: return "there is no route to the destination";
+    case CauseKind::routing_rule: return fmt::format("the routing rule: {}", line);
+    case CauseKind::neighbour: return fmt::format("no answer from the {}", line);
+    case CauseKind::mtu: return fmt::format("it is too big for {}", line);
+    case CauseKind::bridge:
+    case CauseKind::device: return line;
+    default: return line;
+  }
+}
+
+std::string unknown_line(const host::Host& host, const Cause& cause) {
+  if (cause.kind() == CauseKind::rule || cause.kind() == CauseKind::policy) {
+    const RulePlace place = rule_place(host, cause.rule_ref());
+    return fmt::format("{} -t {} {} (number {})", place.command, place.table,
+                       cause_line(host, cause), place.number);
+  }
+  return cause_line(host, cause);
+}
+
+}  // namespace wayout::why

@@ -1,0 +1,42 @@
+// The words for causes: which line of configuration, as the tools that show it print it.
+//
+// Nothing here decides; it turns indices into a Host back into what an engineer typed or would see.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "host/host.hpp"
+#include "packet/stop.hpp"
+#include "packet/trace.hpp"
+
+namespace wayout::why {
+
+/// `sysctl`, `rule`, `policy`, `route`, …: the contract's word for a cause.
+[[nodiscard]] const char* cause_kind(const Cause& cause);
+
+/// `net.ipv4.conf.br0.forwarding`: the key that is in force, which may be the one of `all`.
+[[nodiscard]] std::string sysctl_key(const host::Host& host, const Cause& cause);
+/// Its value, as read or the kernel's default.
+[[nodiscard]] std::string sysctl_value(const host::Host& host, const Cause& cause);
+
+/// One line of configuration: `-A FORWARD -i br0 -j DROP`, `default via 10.0.0.1 dev eth0`,
+/// `net.ipv4.ip_forward = 0`. For what is missing, a phrase that says so.
+[[nodiscard]] std::string cause_line(const host::Host& host, const Cause& cause);
+
+/// Where a rule stands: `filter`, `FORWARD`, number from 1 (0: policy), command of its backend.
+struct RulePlace {
+  std::string table, chain;
+  std::uint32_t number = 0;
+  std::string command;   ///< `iptables` or `iptables-legacy`
+};
+[[nodiscard]] RulePlace rule_place(const host::Host& host, RuleRef ref);
+
+/// A sentence about how it ended, without the namespace: `forwarding is off for packets that come
+/// in on br0`. `stop` is what ended it; `cause_host` owns the cause.
+[[nodiscard]] std::string sentence(const host::Host& cause_host, const Stop& stop);
+
+/// What an unmodelled thing or an undecided rule is called.
+[[nodiscard]] std::string unknown_line(const host::Host& host, const Cause& cause);
+
+}  // namespace wayout::why
