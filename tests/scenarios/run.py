@@ -118,13 +118,15 @@ def one(scenario):
 
 
 def report(results, verbose):
-    passed = failed = skipped = 0
+    passed = failed = skipped = lies = gaps = 0
     for scenario, wrong, notes, seconds in results:
         if wrong is None:
             skipped += 1
             print(f"skip  {scenario.title}  ({notes[0]})")
         elif wrong:
             failed += 1
+            lies += any("WRONG" in line for line in wrong)
+            gaps += any("undecided instead of" in line for line in wrong)
             print(f"FAIL  {scenario.title}  {seconds:.1f} s")
         else:
             passed += 1
@@ -132,6 +134,8 @@ def report(results, verbose):
         for line in (wrong or []) + (notes if verbose and wrong is not None else []):
             print(f"        {line}")
         sys.stdout.flush()
+    if lies or gaps:
+        print(f"wrong and sure of it: {lies}; undecided where the kernel is clear: {gaps}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return failed
 
@@ -162,6 +166,7 @@ def main():
         print(f"skipped: scenarios need root\n0 passed, 0 failed, {len(chosen)} skipped")
         return 0
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     lab.remove_orphans()
     atexit.register(lab.remove_orphans)
     # Workers are processes of their own: entering a namespace is a matter of the whole thread.

@@ -161,6 +161,34 @@ scenario(
     fix="must",
     fixed="h: sysctl -qw net.ipv4.conf.br1.forwarding=1",
 )
+LAN_10 = NATTED.replace("br0", "lan.10")
+scenario(
+    "dotted-name-off",
+    "The bridge is called lan.10, and its flag is 0: sysctl writes the dot of the name as a slash.",
+    [LAN_10, "h: echo 0 > /proc/sys/net/ipv4/conf/lan.10/forwarding"],
+    OUTSIDE,
+    dies("out", "h", "ip_error", "IP_INADDRERRORS"),
+    cause("sysctl", key=("net.ipv4.conf.lan/10.forwarding", "net/ipv4/conf/lan.10/forwarding"), value=0),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.conf.lan/10.forwarding=1",
+)
+scenario(
+    "docker-names",
+    "Names as docker makes them.",
+    NATTED.replace("br0", "br-5f3c9d2e1a7b").replace("vethc1", "veth9f8e7d6"),
+    OUTSIDE,
+    works(source="198.51.100.10"),
+)
+scenario(
+    "asked-from-elsewhere",
+    "The same question, asked in a namespace that has nothing to do with it.",
+    [NATTED, OFF, "namespace z"],
+    OUTSIDE | {"at": "z"},
+    dies("out", "h", "ip_error", "IP_INADDRERRORS"),
+    sysctl("net.ipv4.ip_forward", 0),
+    fix="must",
+    fixed=ON,
+)
 scenario(
     "off-and-more",
     "Forwarding is off and nothing translates: after the first remedy the second fault shows.",

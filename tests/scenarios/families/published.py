@@ -366,6 +366,32 @@ scenario("dnat-to-loopback-allowed", "With route_localnet=1 on the device it is 
          [ONE, "h: sysctl -qw net.ipv4.conf.eth0.route_localnet=1",
           "h: iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 8080 -j DNAT --to-destination 127.0.0.1:80"],
          ask("o", "198.51.100.10:8080", server="h:80", bind="127.0.0.1"), works(source="198.51.100.1"))
+LOOPBACK_PORT = [ONE, "h: iptables -t nat -A OUTPUT -d 127.0.0.1 -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80"]
+FROM_LOOPBACK = ask("h", "127.0.0.1:8080", server="c1:80")
+scenario(
+    "loopback-port",
+    "OUTPUT translates 127.0.0.1:8080 to the container, but the packet keeps its source 127.0.0.1, which may not leave "
+    "by the bridge: the host itself finds no route for it.",
+    LOOPBACK_PORT,
+    FROM_LOOPBACK,
+    dies("out", "h", "nf_hook_slow", "NETFILTER_DROP"),
+    cause("sysctl", "nat", "route", "address"),
+    fixed="h: sysctl -qw net.ipv4.conf.br0.route_localnet=1\nh: iptables -t nat -A POSTROUTING -s 127.0.0.0/8 -o br0 -j MASQUERADE",
+)
+scenario(
+    "loopback-port-route-localnet",
+    "With route_localnet it may leave; but the host asks for the container by ARP in the name of 127.0.0.1, and gets no "
+    "answer. (With a warm neighbour entry the container drops the packet as a martian.)",
+    LOOPBACK_PORT + ["h: sysctl -qw net.ipv4.conf.br0.route_localnet=1"],
+    FROM_LOOPBACK,
+    dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", also=("c1", "ip_rcv_finish_core", "IP_LOCALNET")),
+    cause("nat", "address", "sysctl"),
+    fixed="h: iptables -t nat -A POSTROUTING -s 127.0.0.0/8 -o br0 -j MASQUERADE",
+)
+scenario("loopback-port-masqueraded", "With MASQUERADE for it the container sees the bridge's address.",
+         LOOPBACK_PORT + ["h: sysctl -qw net.ipv4.conf.br0.route_localnet=1",
+                          "h: iptables -t nat -A POSTROUTING -s 127.0.0.0/8 -o br0 -j MASQUERADE"],
+         FROM_LOOPBACK, works(source="10.1.0.1"))
 scenario("redirect", "A transparent proxy: REDIRECT takes the container's web traffic to the host's port 3128.",
          [NATTED, "h: iptables -t nat -A PREROUTING -i br0 -p tcp --dport 80 -j REDIRECT --to-ports 3128"],
          ask("c1", "198.51.100.1:80", server="h:3128"), works(source="10.1.0.2"), backends=BOTH)

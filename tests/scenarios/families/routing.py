@@ -283,6 +283,22 @@ scenario("multipath-one-down", "Two paths; the second uplink is down, its path i
          [NATTED, WEB, UPLINK2,
           "h: ip route replace default nexthop via 198.51.100.1 dev eth0 nexthop via 192.0.2.1 dev eth1",
           "h: ip link set eth1 down"], FAR, works(source="198.51.100.10"))
+for leg, seed, truth in (
+    ("good", 4, works(source="198.51.100.10")),
+    ("silent", 5, dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH")),
+):
+    scenario(
+        f"multipath-on-the-{leg}-leg",
+        "Two paths, and the second gateway does not answer: which one it is hangs on a hash of the addresses "
+        "(its seed is set, so that the kernel does the same every time).",
+        [NATTED, WEB, UPLINK2, f"h: sysctl -qw net.ipv4.fib_multipath_hash_seed={seed}",
+         "h: ip route replace default nexthop via 198.51.100.1 dev eth0 nexthop via 192.0.2.99 dev eth1"],
+        FAR,
+        truth,
+        cause("neighbour", "route"),
+        may_hesitate=True,
+        needs="test -e /proc/sys/net/ipv4/fib_multipath_hash_seed",
+    )
 
 # Policy rules.
 
