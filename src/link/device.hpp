@@ -36,7 +36,6 @@ struct BridgePort {
   bool locked = false;
   bool proxy_arp = false;
   bool neigh_suppress = false;
-  std::uint16_t pvid = 0;        ///< VLAN filtering: untagged frames belong here; 0: none
 };
 
 /// What a bridge device adds (IFLA_BR_*).

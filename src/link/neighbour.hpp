@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "link/device.hpp"
 #include "packet/packet.hpp"
 #include "wire/address.hpp"
 
@@ -60,5 +61,13 @@ struct NeighbourState {
   };
   std::unordered_map<NeighbourKey, Entry> entries;
 };
+
+/// The MAC for a next hop that nobody has to be asked for; none when ARP decides. A NOARP device
+/// sends to its own MAC, a point-to-point one to everybody. All zero where frames have no MACs.
+/// `is_broadcast`: the route says that the destination is the subnet's broadcast address.
+/// Linux: net/ipv4/arp.c arp_constructor.
+[[nodiscard]] std::optional<wire::MacAddress> known_without_asking(const Device& device,
+                                                                   const wire::IpAddress& next_hop,
+                                                                   bool is_broadcast);
 
 }  // namespace wayout::link

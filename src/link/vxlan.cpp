@@ -1,0 +1,118 @@
+#include "link/vxlan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/craft.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::link {
+namespace {
+
+constexpr std::uint8_t ecn_mask = 3, ecn_ect0 = 2, ecn_ce = 3;
+
+/// RFC 6040 in the kernel's reading: congestion marked inside is not repeated outside.
+std::uint8_t outer_ecn(std::uint8_t inner_tos) {
+  const std::uint8_t inner = inner_tos & ecn_mask;
+  return inner == ecn_ce ? ecn_ect0 : inner;
+}
+
+/// A number in the default ip_local_port_range that is the same for all packets of a flow, so that
+/// equal-cost paths keep their order.
+std::uint16_t source_port_of(std::span<const std::uint8_t> flow) {
+  constexpr std::uint32_t first_port = 32768, last_port = 60999;
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const std::uint8_t byte : flow)
+    hash = (hash ^ byte) * 16777619U;
+  return static_cast<std::uint16_t>(first_port + hash % (last_port - first_port + 1));
+}
+
+/// Is this the VXLAN device of a namespace that receives on `port`?
+bool takes_port(const Device& device, std::uint16_t port) {
+  return device.kind == DeviceKind::vxlan && device.up && device.vxlan.port == port;
+}
+
+DeviceId find_vni(const Devices& devices, std::uint16_t port, std::uint32_t vni) {
+  for (DeviceId id = 1; id < devices.size(); ++id) {
+    if (takes_port(devices[id], port) && devices[id].vxlan.vni == vni) return id;
+  }
+  return no_device;
+}
+
+}  // namespace
+
+Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
+                         const VxlanRemote& remote) {
+  const std::vector<std::uint8_t> inner = frame.on_wire();
+  wire::VxlanHeader header{};
+  header.flags = wire::VxlanHeader::valid_vni;
+  header.vni_reserved = remote.vni << 8;
+  std::vector<std::uint8_t> payload(sizeof header + inner.size());
+  *wire::header_at<wire::VxlanHeader>(payload) = header;
+  std::copy(inner.begin(), inner.end(), payload.begin() + sizeof header);
+
+  wire::Ipv4Fields ip{.source = options.local, .destination = remote.address};
+  std::span<const std::uint8_t> flow =
+      std::span(inner).first(std::min<std::size_t>(inner.size(), 14));
+  const auto* inner_ip = wire::header_at<wire::Ipv4Header>(frame.network());
+  if (frame.ethertype == wire::ethertype::ipv4 && inner_ip != nullptr) {
+    ip.tos = outer_ecn(inner_ip->tos);
+    // Addresses and, without IP options, ports.
+    constexpr std::size_t from = 12, bytes = 12;
+    flow = frame.network().subspan(from, std::min(bytes, frame.network().size() - from));
+  }
+  Packet outer = Packet::from_ip(wire::make_udp(ip, source_port_of(flow), remote.port, payload));
+  outer.mark = frame.mark;
+  return outer;
+}
+
+bool vxlan_listens(const Devices& devices, std::uint16_t port) {
+  return std::any_of(devices.list.begin(), devices.list.end(),
+                     [&](const Device& device) { return takes_port(device, port); });
+}
+
+template <Trace T>
+Stop vxlan_receive(Packet& packet, const Devices& devices, T& trace) {
+  const auto drop = [](DropReason reason, Cause cause) {
+    return Stop::drop(Stage::vxlan_rcv, reason, cause);
+  };
+  const auto network = std::as_const(packet).network();
+  const std::size_t udp_at = wire::header_at<wire::Ipv4Header>(network)->header_bytes();
+  const auto* udp = wire::header_at<wire::UdpHeader>(network, udp_at);
+  const auto* vxlan = wire::header_at<wire::VxlanHeader>(network, udp_at + sizeof *udp);
+  if (vxlan == nullptr) {
+    return drop(DropReason::PKT_TOO_SMALL, Cause::packet(PacketCause::truncated));
+  }
+  if ((vxlan->flags & wire::VxlanHeader::valid_vni) == 0) {
+    return drop(DropReason::VXLAN_INVALID_HDR, Cause::packet(PacketCause::header));
+  }
+  const DeviceId device = find_vni(devices, udp->destination_port, vxlan->vni());
+  if (device == no_device) {
+    return drop(DropReason::VXLAN_VNI_NOT_FOUND,
+                Cause::on_device(DeviceCause::unknown_vni, packet.device));
+  }
+  const auto inner = network.subspan(udp_at + sizeof *udp + sizeof *vxlan);
+  const auto* ethernet = wire::header_at<wire::EthernetHeader>(inner);
+  if (ethernet == nullptr) {
+    return drop(DropReason::NOMEM, Cause::packet(PacketCause::truncated));
+  }
+  if (ethernet->source == devices[device].mac) {
+    return drop(DropReason::LOCAL_MAC, Cause::bridge(BridgeCause::own_source, device));
+  }
+  if constexpr (T::tells) {
+    trace.step({.stage = Stage::vxlan_rcv,
+                .did = Did::passed_up,
+                .device = packet.device,
+                .other = device,
+                .packet = packet.number});
+  }
+  packet.scrub(true);
+  packet.set_frame(inner);
+  packet.device = device;
+  return Stop::go_on();
+}
+
+template Stop vxlan_receive(Packet&, const Devices&, NoTrace&);
+template Stop vxlan_receive(Packet&, const Devices&, StepTrace&);
+
+}  // namespace wayout::link

@@ -1,0 +1,42 @@
+// VXLAN (RFC 7348): Ethernet frames as the payload of UDP datagrams between hosts.
+//
+// Pure packet in, packet out. Which remote a MAC lives behind is the forwarding database's business
+// (bridge/vxlan_fdb.hpp); the outer datagram is then sent and received like any other of the host.
+#pragma once
+
+#include "link/device.hpp"
+#include "packet/packet.hpp"
+#include "packet/trace.hpp"
+
+namespace wayout::link {
+
+/// Where a copy of a frame is sent to.
+struct VxlanRemote {
+  wire::IpAddress address;
+  std::uint32_t vni = 0;
+  std::uint16_t port = 0;  ///< UDP destination, host order
+  bool operator==(const VxlanRemote&) const = default;
+};
+
+/// The datagram that carries `frame` to `remote`, as a local packet without link header: TTL 64,
+/// DF off, ECN of an inner IPv4 header kept, and `options.local` as source, which is 0.0.0.0 when
+/// the route is to choose it (checksum made for it all the same). The UDP source port depends on
+/// the inner flow only; it is in the kernel's range, but not the kernel's number.
+/// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit_one.
+/// Not modelled: tos, ttl, df options; group policy and other extensions; IPv6 underlay.
+[[nodiscard]] Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
+                                       const VxlanRemote& remote);
+
+/// True when a VXLAN device of this namespace that is up receives on this UDP port (host order).
+[[nodiscard]] bool vxlan_listens(const Devices& devices, std::uint16_t port);
+
+/// An IPv4 packet with a UDP datagram for a port that listens becomes the frame it carries,
+/// received on the VXLAN device of its VNI (packet.device). What the outer packet learned is
+/// forgotten, its mark stays. Linux: drivers/net/vxlan/vxlan_core.c vxlan_rcv. Ends:
+/// VXLAN_INVALID_HDR, VXLAN_VNI_NOT_FOUND, NOMEM (no whole Ethernet header inside), LOCAL_MAC
+///   (its own frame came back).
+/// Changes: packet. Not modelled: ECN of the outer header.
+template <Trace T>
+Stop vxlan_receive(Packet& packet, const Devices& devices, T& trace);
+
+}  // namespace wayout::link
