@@ -5,6 +5,7 @@
 namespace wayout::link {
 namespace {
 
+// The rows of a device without ARP are those that `ip neigh show nud all` had on Linux 6.18.
 TEST(KnownWithoutAsking, FollowsDeviceAndAddress) {
   const wire::MacAddress own = {{2, 0, 0, 0, 0, 1}};
   const Device plain{.name = "eth0", .mac = own};
@@ -27,6 +28,7 @@ TEST(KnownWithoutAsking, FollowsDeviceAndAddress) {
       {plain, "239.129.2.3", false, "01:00:5e:01:02:03"},
       {noarp, "10.0.0.1", false, "02:00:00:00:00:01"},
       {noarp, "10.0.0.255", true, "02:00:00:00:00:01"},
+      {noarp, "255.255.255.255", false, "02:00:00:00:00:01"},
       {noarp, "224.0.0.251", false, "01:00:5e:00:00:fb"},
       {loopback, "127.0.0.1", false, "02:00:00:00:00:01"},
       {point_to_point, "10.0.0.1", false, "ff:ff:ff:ff:ff:ff"},

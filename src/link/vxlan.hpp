@@ -30,12 +30,15 @@ struct VxlanRemote {
 /// True when a VXLAN device of this namespace that is up receives on this UDP port (host order).
 [[nodiscard]] bool vxlan_listens(const Devices& devices, std::uint16_t port);
 
-/// An IPv4 packet with a UDP datagram for a port that listens becomes the frame it carries,
+/// An IPv4 packet with a UDP datagram for a port that listens becomes the frame it carries, as
 /// received on the VXLAN device of its VNI (packet.device). What the outer packet learned is
-/// forgotten, its mark stays. Linux: drivers/net/vxlan/vxlan_core.c vxlan_rcv. Ends:
-/// VXLAN_INVALID_HDR, VXLAN_VNI_NOT_FOUND, NOMEM (no whole Ethernet header inside), LOCAL_MAC
-///   (its own frame came back).
-/// Changes: packet. Not modelled: ECN of the outer header.
+/// forgotten, its mark stays.
+///
+/// Linux: drivers/net/vxlan/vxlan_core.c vxlan_rcv.
+/// Ends: PKT_TOO_SMALL, VXLAN_INVALID_HDR, VXLAN_VNI_NOT_FOUND, NOMEM (no whole Ethernet header
+///   inside), LOCAL_MAC (its own frame came back).
+/// Changes: packet.
+/// Not modelled: ECN of the outer header.
 template <Trace T>
 Stop vxlan_receive(Packet& packet, const Devices& devices, T& trace);
 

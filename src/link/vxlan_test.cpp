@@ -124,7 +124,9 @@ TEST(VxlanReceive, DropsAsRecorded) {
       {received(inner_frame(), {remote.address, 6, 4789}), DropReason::VXLAN_VNI_NOT_FOUND},
       {no_flag, DropReason::VXLAN_INVALID_HDR},
       {own_source, DropReason::LOCAL_MAC},
-      {cut(36 + 3), DropReason::NOMEM},
+      {cut(28 + 7), DropReason::PKT_TOO_SMALL},
+      {cut(28 + 8), DropReason::NOMEM},
+      {cut(28 + 21), DropReason::NOMEM},
   };
   for (const Row& row : rows) {
     Packet packet = row.packet;
