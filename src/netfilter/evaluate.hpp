@@ -1,12 +1,23 @@
 // Running a hook: every table there, in the kernel's order, with conntrack and NAT between them.
+//
+// A Netfilter is configuration: filled by readers, compile()d (hooks.hpp), then only asked. What
+// changes while rules run is State. Several rulesets of one namespace (legacy tables and those of
+// iptables-nft) are just more functions at the same hooks.
+// Not here: single matches (match.hpp) and targets (target.hpp), the walk through a table's chains
+// (chain_walk.hpp), the order (hooks.hpp).
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "conntrack/table.hpp"
 #include "link/device.hpp"
+#include "netfilter/hooks.hpp"
 #include "netfilter/ipset.hpp"
+#include "netfilter/limit.hpp"
+#include "netfilter/recent.hpp"
 #include "netfilter/rule.hpp"
 #include "packet/chance.hpp"
 #include "packet/packet.hpp"
@@ -21,6 +32,7 @@ struct ForeignHook {
   Hook hook = Hook::forward;
   std::int32_t priority = 0;
   std::uint32_t unmodelled = 0;           ///< position in Host::unmodelled
+  bool nat = false;                       ///< a chain of type nat: asked by the NAT core
 };
 
 /// Everything of a namespace that hangs on netfilter hooks.
@@ -28,6 +40,7 @@ struct Netfilter {
   std::vector<Ruleset> rulesets;          ///< IPv4; later in the list = registered later
   std::vector<ForeignHook> foreign;
   IpSets sets;
+  Compiled compiled;                      ///< by compile()
 
   [[nodiscard]] const Rule& rule(RuleRef ref) const {
     return rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules[ref.rule];
@@ -35,17 +48,31 @@ struct Netfilter {
   [[nodiscard]] const Chain& chain(RuleRef ref) const {
     return rulesets[ref.ruleset].tables[ref.table].chains[ref.chain];
   }
+  /// Where State::counters holds what this rule (or policy) counted. Needs compile().
+  [[nodiscard]] std::uint32_t counter_of(RuleRef ref) const {
+    const std::uint32_t base = compiled.counter_base[ref.ruleset][ref.table][ref.chain];
+    return base + (ref.rule == RuleRef::policy
+                       ? static_cast<std::uint32_t>(chain(ref).rules.size())
+                       : ref.rule);
+  }
   /// Conntrack runs only while something needs it: any state match or NAT target.
   /// Linux: net/netfilter/nf_conntrack_proto.c nf_ct_netns_get.
   [[nodiscard]] bool needs_conntrack() const;
 };
 
-/// What changes while rules run. Counters lie flat: index = base of the chain + rule number, the
-/// policy's after the last rule.
+/// What changes while rules run.
 struct State {
-  std::vector<Counters> counters;
-  std::vector<std::uint32_t> chain_base;  ///< by running number of the chain over all tables
+  std::vector<Counters> counters;         ///< at Netfilter::counter_of()
+  std::unordered_map<std::uint64_t, LimitBucket> limits;  ///< by counter << 8 | match
+  std::unordered_map<std::string, RecentTable> recent;    ///< by name
+  std::vector<RuleRef> calls;             ///< scratch of the chain walk: where to return to
 };
+
+/// Counters as read, limits full, `recent` lists empty. Needs compile().
+[[nodiscard]] State initial_state(const Netfilter& netfilter);
+
+/// The rulesets with the counters of `state` in place of those read, to be printed.
+[[nodiscard]] std::vector<Ruleset> counted(const Netfilter& netfilter, const State& state);
 
 /// Why a rule did not match, in Step::value of Did::rule_missed: one of these, or
 /// `first_match + n` for the n-th match.
@@ -65,10 +92,13 @@ struct Surroundings {
   const route::Interfaces& interfaces;
   const route::Fib& fib;
   const conntrack::Config& conntrack_config;
+  std::uint8_t default_ttl = 64;              ///< net.ipv4.ip_default_ttl, of what REJECT sends
+  bool errors_use_inbound_address = false;    ///< net.ipv4.icmp_errors_use_inbound_ifaddr
 };
 
 /// What a hook may change besides the packet. Packets that targets make (resets, ICMP errors) go to
-/// `made`, to be sent by the path.
+/// `made`, to be sent by the path: IP packets to be sent from here; but one with a link header is
+/// a whole frame, to leave through the device it names without passing any hook.
 struct Writable {
   State& state;
   conntrack::Table& connections;
@@ -97,7 +127,7 @@ struct Cursor {
 /// Linux: net/netfilter/core.c nf_hook_slow; net/ipv4/netfilter/ip_tables.c ipt_do_table;
 ///   nf_nat_core.c nf_nat_inet_fn.
 /// Ends: NETFILTER_DROP at nf_hook_slow (legacy) or nft_do_chain (iptables-nft) with the rule or
-///   policy as cause; NOT_SPECIFIED at nf_queue.
+///   policy as cause, or PacketCause::hotdrop; what conntrack and nat end.
 /// Changes: packet (NAT, marks, MSS), counters, connections, made, cursor.
 /// Not modelled: a ForeignHook or an UnmodelledTarget that is met is told as Did::assumed (by
 ///   Cause::unmodelled or the rule) and the packet goes on; the teller makes it "undecided".

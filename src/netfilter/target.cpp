@@ -1,0 +1,104 @@
+#include "netfilter/target.hpp"
+
+#include <variant>
+
+namespace wayout::netfilter {
+namespace {
+
+conntrack::Connection* connection_of(const Situation& at) {
+  return at.packet.connection == no_connection ? nullptr
+                                               : &at.changes.connections[at.packet.connection];
+}
+
+Verdict act(const NoTarget&, const Situation&) { return {}; }
+Verdict act(const AcceptTarget&, const Situation&) { return Verdict::accept(); }
+Verdict act(const DropTarget&, const Situation& at) {
+  return Verdict::end(at.drop(Cause::rule(at.rule)));
+}
+Verdict act(const ReturnTarget&, const Situation&) {
+  return {.kind = Verdict::Kind::return_};
+}
+Verdict act(const JumpTarget& target, const Situation&) {
+  return {.kind = target.is_goto ? Verdict::Kind::goto_ : Verdict::Kind::jump};
+}
+Verdict act(const LogTarget&, const Situation&) { return {}; }
+
+Verdict act(const MarkTarget& target, const Situation& at) {
+  at.packet.mark = (at.packet.mark & ~target.mask) ^ target.value;
+  return {.rewritten = at.packet.mark};
+}
+
+/// Linux: net/netfilter/xt_connmark.c connmark_tg.
+Verdict act(const ConnmarkTarget& target, const Situation& at) {
+  using Mode = ConnmarkTarget::Mode;
+  conntrack::Connection* connection = connection_of(at);
+  if (connection == nullptr) return {};
+  if (!target.shift.empty()) return {.assumed = true};
+  if (target.mode == Mode::restore) {
+    at.packet.mark = (at.packet.mark & ~target.packet_mask) ^
+                     (connection->mark & target.connection_mask);
+    return {.rewritten = at.packet.mark};
+  }
+  const std::uint32_t value =
+      target.mode == Mode::set ? target.value : at.packet.mark & target.packet_mask;
+  connection->mark = (connection->mark & ~target.connection_mask) ^ value;
+  return {.rewritten = connection->mark};
+}
+
+/// Before tracking, it says how the packet is to be tracked; the first rule that does decides.
+/// Linux: net/netfilter/xt_CT.c xt_ct_target.
+Verdict act(const CtTarget& target, const Situation& at) {
+  Packet& packet = at.packet;
+  if (packet.connection != no_connection || packet.ctinfo != CtInfo::none ||
+      packet.has_template_zone)
+    return {};
+  if (target.notrack) {
+    packet.ctinfo = CtInfo::untracked;
+    return {};
+  }
+  const auto both = target.zone_from_mark && !target.zone_original && !target.zone_reply
+                        ? std::optional(static_cast<std::uint16_t>(packet.mark))
+                        : target.zone;
+  packet.has_template_zone = true;
+  packet.zone_original = both.value_or(target.zone_original.value_or(0));
+  packet.zone_reply = both.value_or(target.zone_reply.value_or(0));
+  return {};
+}
+
+Verdict act(const UnmodelledTarget& target, const Situation&) {
+  return {.assumed = !target.passes};
+}
+
+RuleEffect effect(const NoTarget&) { return RuleEffect::go_on; }
+RuleEffect effect(const AcceptTarget&) { return RuleEffect::accept; }
+RuleEffect effect(const DropTarget&) { return RuleEffect::drop; }
+RuleEffect effect(const ReturnTarget&) { return RuleEffect::return_; }
+RuleEffect effect(const JumpTarget& t) { return t.is_goto ? RuleEffect::goto_ : RuleEffect::jump; }
+RuleEffect effect(const RejectTarget&) { return RuleEffect::reject; }
+RuleEffect effect(const LogTarget&) { return RuleEffect::log; }
+RuleEffect effect(const MarkTarget&) { return RuleEffect::mark; }
+RuleEffect effect(const ConnmarkTarget&) { return RuleEffect::mark; }
+RuleEffect effect(const CtTarget& t) { return t.notrack ? RuleEffect::notrack : RuleEffect::go_on; }
+RuleEffect effect(const NatTarget&) { return RuleEffect::nat; }
+RuleEffect effect(const TcpmssTarget&) { return RuleEffect::go_on; }
+RuleEffect effect(const UnmodelledTarget& t) {
+  return t.name == "NFQUEUE" || t.name == "QUEUE" ? RuleEffect::queue : RuleEffect::go_on;
+}
+
+}  // namespace
+
+Verdict act(const Target& target, const Situation& at) {
+  return std::visit([&](const auto& kind) { return act(kind, at); }, target);
+}
+
+RuleEffect effect_of(const Target& target) {
+  return std::visit([](const auto& kind) { return effect(kind); }, target);
+}
+
+bool only_counts(const Target& target) {
+  const auto* unmodelled = std::get_if<UnmodelledTarget>(&target);
+  return std::holds_alternative<NoTarget>(target) || std::holds_alternative<LogTarget>(target) ||
+         (unmodelled != nullptr && unmodelled->passes);
+}
+
+}  // namespace wayout::netfilter
