@@ -68,7 +68,8 @@ ASYMMETRIC: list[Command] = [
 
 def common() -> list[Fault]:
     """Faults that any engine with a bridge, iptables and MASQUERADE can have."""
-    return [HEALTHY, *_borrowed_networks(), *_sysctl_faults(), *_rule_faults(), *_route_faults(), *_link_faults()]
+    return [HEALTHY, *_borrowed_networks(), *_sysctl_faults(), *_rule_faults(),
+            *_route_faults(), *_link_faults()]
 
 
 def _borrowed_networks() -> list[Fault]:
