@@ -15,7 +15,8 @@ struct Config {
   bool tcp_loose = true;
   bool tcp_be_liberal = false;
   bool tcp_ignore_invalid_rst = false;
-  bool accounting = false;
+  bool accounting = false;           ///< nf_conntrack_acct
+  bool timestamp = false;
   std::uint32_t tcp_max_retrans = 3;
   std::uint32_t tcp_timeout_s[10] = {0, 120, 60, 432000, 120, 60, 30, 120, 10, 120};  ///< by TcpState
   std::uint32_t tcp_timeout_max_retrans_s = 300, tcp_timeout_unacknowledged_s = 300;

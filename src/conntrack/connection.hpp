@@ -75,14 +75,20 @@ struct Status {
                                  fixed_timeout = 1024, template_ = 2048, nat_clash = 4096;
 };
 
+struct GreTracking {
+  std::uint32_t timeout_s = 30, stream_timeout_s = 180;
+};
+
 /// What a listing shows of an entry beyond what tracking needs; kept to be printed back.
 struct Listed {
-  std::string helper;                      ///< helpers do nothing here
-  std::string security_context;            ///< `secctx=`
-  std::string offload;                     ///< `[OFFLOAD]` or `[HW_OFFLOAD]`, in place of [ASSURED]
-  std::string rest;                        ///< words behind `use=`, as they stood
+  std::string state;             ///< of a protocol whose states are not known here (DCCP)
+  std::string offload;           ///< `[OFFLOAD]` or `[HW_OFFLOAD]`, in place of [ASSURED]
+  std::string security_context;  ///< `secctx=`
+  std::string helper;            ///< helpers do nothing here
+  std::string rest;              ///< words that are not known, as they stood
   std::uint32_t uses = 1;
-  std::optional<std::uint64_t> age_s;      ///< `delta-time=`
+
+  bool operator==(const Listed&) const = default;
 };
 
 /// Conntrack zones: part of the key, for each direction on its own.
@@ -103,6 +109,7 @@ struct Connection {
   std::int64_t expires_ms = 0;        ///< State time at which it ends; before confirm: a duration
   TcpTracking tcp;                    ///< protocol TCP
   SctpTracking sctp;                  ///< protocol SCTP
+  GreTracking gre;                    ///< protocol GRE
   std::int64_t udp_stream_from_ms = 0;  ///< UDP: from when on it is a stream, if replied to
   std::int64_t created_ms = 0;
 
@@ -114,6 +121,7 @@ struct Connection {
   bool ports_exhausted = false;       ///< NAT found no free port, or may use only this one: a
                                       ///< clash at confirmation is its fault
   bool accounted = false;             ///< packets and bytes are counted
+  bool timestamped = false;           ///< listings show its age
   std::uint64_t packets[2] = {0, 0}, bytes[2] = {0, 0};  ///< by Direction
   std::optional<RuleRef> source_rule, destination_rule;  ///< which rules mapped it, when known
   std::shared_ptr<const Listed> listed;                  ///< null: not from a listing

@@ -192,6 +192,7 @@ Table::Sighting Table::create(const Tuple& tuple, Zones zones, const Config& con
   connection.zones = zones;
   connection.created_ms = now_ms;
   connection.accounted = config.accounting;
+  connection.timestamped = config.timestamp;
   await_collection(id);
   return {.id = id, .info = CtInfo::new_connection};
 }

@@ -81,7 +81,10 @@ Opinion track_icmp(Connection& connection, const Observed& packet, const Config&
 }
 
 Opinion track_gre(Connection& connection, const Observed& packet, const Config& config) {
-  return track_answered(connection, packet, config.gre_timeout_s, config.gre_timeout_stream_s);
+  if (!connection.has(Status::confirmed))
+    connection.gre = {config.gre_timeout_s, config.gre_timeout_stream_s};
+  return track_answered(connection, packet, connection.gre.timeout_s,
+                        connection.gre.stream_timeout_s);
 }
 
 Opinion track_generic(Connection& connection, const Observed& packet, const Config& config) {
