@@ -56,16 +56,25 @@ Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
 /// Linux: net/ipv4/ip_output.c ip_do_fragment.
 [[nodiscard]] std::vector<Packet> fragment(const Packet& packet, std::uint32_t mtu_bytes);
 
+/// What the receiving host is like, as far as its answers depend on it.
+struct LocalPolicy {
+  bool listening = true;               ///< a socket takes the packet (TCP, UDP)
+  bool ignore_echo = false;            ///< net.ipv4.icmp_echo_ignore_all
+  bool ignore_broadcast_echo = true;   ///< net.ipv4.icmp_echo_ignore_broadcasts
+  std::uint8_t ttl = 64;               ///< of what is answered
+};
+
 /// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
-/// port and protocol unreachable. `listening` says whether a socket takes it.
+/// port and protocol unreachable.
 /// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
+/// Ends: NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; INVALID_PROTO; IP_NOPROTO.
+/// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP; ICMP timestamp replies.
 struct LocalAnswer {
   Stop stop;                           ///< delivered, or dropped with NO_SOCKET and the like
   std::optional<Packet> reply;         ///< IP packet to send (source and destination set)
   std::optional<IcmpError> error;      ///< ICMP error to send instead
 };
 template <Trace T>
-LocalAnswer deliver(const Packet& packet, bool listening, bool ignore_echo,
-                    bool ignore_broadcast_echo, T& trace);
+LocalAnswer deliver(const Packet& packet, const LocalPolicy& policy, T& trace);
 
 }  // namespace wayout::ip
