@@ -32,9 +32,12 @@ bool takes_port(const Device& device, std::uint16_t port) {
   return device.kind == DeviceKind::vxlan && device.up && device.vxlan.port == port;
 }
 
+/// An external device takes every VNI; what becomes of its frames is told by metadata.
 DeviceId find_vni(const Devices& devices, std::uint16_t port, std::uint32_t vni) {
   for (DeviceId id = 1; id < devices.size(); ++id) {
-    if (takes_port(devices[id], port) && devices[id].vxlan.vni == vni) return id;
+    const VxlanOptions& options = devices[id].vxlan;
+    if (takes_port(devices[id], port) && (options.vni == vni || options.collect_metadata))
+      return id;
   }
   return no_device;
 }
@@ -87,6 +90,10 @@ Stop vxlan_receive(Packet& packet, const Devices& devices, T& trace) {
     return drop(DropReason::VXLAN_INVALID_HDR, Cause::packet(PacketCause::header));
   }
   const DeviceId device = find_vni(devices, udp->destination_port, vxlan->vni());
+  if (device != no_device && devices[device].vxlan.collect_metadata) {
+    return Stop::end(Fate::undecided, Stage::vxlan_rcv,
+                     Cause::on_device(DeviceCause::unknown_vni, device));
+  }
   if (device == no_device) {
     return drop(DropReason::VXLAN_VNI_NOT_FOUND,
                 Cause::on_device(DeviceCause::unknown_vni, packet.device));

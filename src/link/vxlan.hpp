@@ -36,7 +36,8 @@ struct VxlanRemote {
 ///
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_rcv.
 /// Ends: PKT_TOO_SMALL, VXLAN_INVALID_HDR, VXLAN_VNI_NOT_FOUND, NOMEM (no whole Ethernet header
-///   inside), LOCAL_MAC (its own frame came back).
+///   inside), LOCAL_MAC (its own frame came back); Fate::undecided for an external device, whose
+///   frames are told apart by metadata.
 /// Changes: packet.
 /// Not modelled: ECN of the outer header.
 template <Trace T>

@@ -137,6 +137,14 @@ TEST(VxlanReceive, DropsAsRecorded) {
   }
 }
 
+TEST(VxlanReceive, ExternalDevicesAreUndecided) {
+  Devices devices = with_vxlan();
+  devices[vx].vxlan.collect_metadata = true;
+  Packet packet = received(inner_frame(), {remote.address, 6, 4789});
+  NoTrace trace;
+  EXPECT_EQ(vxlan_receive(packet, devices, trace).fate, Fate::undecided);
+}
+
 TEST(VxlanListens, OnPortsOfDevicesThatAreUp) {
   Devices devices = with_vxlan();
   EXPECT_TRUE(vxlan_listens(devices, 4789));
