@@ -9,11 +9,12 @@ import os
 import struct
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
-MAP_CREATE, MAP_LOOKUP_AND_DELETE, PROG_LOAD, RAW_TRACEPOINT_OPEN, LINK_CREATE = 0, 21, 5, 17, 28
-MAP_TYPE_QUEUE = 22
+MAP_CREATE, MAP_UPDATE, MAP_DELETE, MAP_LOOKUP_AND_DELETE = 0, 2, 3, 21
+PROG_LOAD, RAW_TRACEPOINT_OPEN, LINK_CREATE = 5, 17, 28
+MAP_TYPE_HASH, MAP_TYPE_QUEUE = 1, 22
 PROG_TYPE_XDP, PROG_TYPE_RAW_TRACEPOINT = 6, 17
 ATTACH_XDP = 37
-HELPER_PROBE_READ_KERNEL, HELPER_MAP_PUSH = 113, 87
+HELPER_MAP_LOOKUP, HELPER_MAP_PUSH, HELPER_PROBE_READ_KERNEL = 1, 87, 113
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -142,6 +143,29 @@ class Queue:
         except FileNotFoundError:
             return None
         return value.raw
+
+    def close(self):
+        os.close(self.fd)
+
+
+class Set:
+    """A BPF map of 32-bit numbers that a program looks into."""
+
+    def __init__(self, entries):
+        self._members = set()
+        self.fd = call(MAP_CREATE, struct.pack("<IIIII", MAP_TYPE_HASH, 4, 4, entries, 0))[0]
+
+    def assign(self, members):
+        for number in members - self._members:
+            self._change(MAP_UPDATE, number)
+        for number in self._members - members:
+            self._change(MAP_DELETE, number)
+        self._members = set(members)
+
+    def _change(self, command, number):
+        key = ctypes.create_string_buffer(struct.pack("<I", number), 4)
+        at = ctypes.addressof(key)
+        call(command, struct.pack("<IIQQQ", self.fd, 0, at, at if command == MAP_UPDATE else 0, 0))
 
     def close(self):
         os.close(self.fd)

@@ -1,8 +1,9 @@
 """Where the kernel drops packets: the tracepoint skb:kfree_skb, told with its packet.
 
 The tracepoint says the function and the reason.  A small BPF program on it adds
-the namespace, the device and the first bytes of the packet, so that the drops of
-one probe can be told from everything else that happens on the machine.
+the namespace, the device and the first bytes of the packet, and keeps only the
+namespaces of one scenario, so that its drops are told from everything else that
+happens on the machine.
 """
 
 import bisect
@@ -26,7 +27,7 @@ IPV4_LE, ARP_LE = 0x0008, 0x0608  # ETH_P_IP, ETH_P_ARP as a little-endian load 
 
 @dataclass(frozen=True)
 class Drop:
-    netns: int  # inode of the namespace, 0 when the packet had neither device nor socket
+    netns: int  # inode of the namespace
     device: str
     function: str
     reason: str
@@ -67,7 +68,7 @@ class Kernel:
         return self._names[bisect.bisect_right(self._addresses, address - 1) - 1]
 
 
-def _program(kernel, queue_fd):
+def _program(kernel, namespaces, queue):
     of = kernel.offset
     ctx, skb, object_ = 6, 7, 8
 
@@ -96,17 +97,19 @@ def _program(kernel, queue_fd):
         bpf.jump("namespace"),
         "socket",
         follow(skb, of("sk_buff", "sk")),
-        bpf.jump_if(object_, 0, "packet"),
+        bpf.jump_if(object_, 0, "out"),
         follow(object_, of("sock_common", "skc_net")),
         "namespace",
-        bpf.jump_if(object_, 0, "packet"),
+        bpf.jump_if(object_, 0, "out"),
         read(NETNS, 4, object_, of("net", "ns") + of("ns_common", "inum")),
-        "packet",
+        bpf.load_map(1, namespaces.fd), bpf.move(2, 10), bpf.add(2, NETNS),
+        bpf.helper(bpf.HELPER_MAP_LOOKUP),
+        bpf.jump_if(0, 0, "out"),
         read(HALF, 2, skb, of("sk_buff", "network_header")),
         follow(skb, of("sk_buff", "head")),
         bpf.load16(1, 10, HALF), bpf.add_reg(object_, 1),
         read(PACKET, 48, object_, 0),
-        bpf.load_map(1, queue_fd), bpf.move(2, 10), bpf.add(2, FRAME), bpf.set_to(3, 2),  # 2: push out the oldest
+        bpf.load_map(1, queue.fd), bpf.move(2, 10), bpf.add(2, FRAME), bpf.set_to(3, 2),  # 2: push out the oldest
         bpf.helper(bpf.HELPER_MAP_PUSH),
         "out",
         bpf.set_to(0, 0), bpf.leave(),
@@ -114,14 +117,20 @@ def _program(kernel, queue_fd):
 
 
 class DropWatch:
-    """Watches from its creation to close(); `take` hands over what was seen since the last call."""
+    """Watches the namespaces given to `watch`; `take` hands over what was seen there since the last call."""
 
     def __init__(self, kernel):
         self._kernel = kernel
         self._queue = bpf.Queue(RECORD.size, 4096)
-        self._program = bpf.load_program(bpf.PROG_TYPE_RAW_TRACEPOINT, _program(kernel, self._queue.fd))
+        self._namespaces = bpf.Set(64)
+        self._program = bpf.load_program(bpf.PROG_TYPE_RAW_TRACEPOINT, _program(kernel, self._namespaces, self._queue))
         name = ctypes.create_string_buffer(b"kfree_skb")
         self._link = bpf.call(bpf.RAW_TRACEPOINT_OPEN, struct.pack("<QIIQ", ctypes.addressof(name), self._program, 0, 0))[0]
+
+    def watch(self, inodes):
+        self._namespaces.assign(set(inodes))
+        while self._queue.pop() is not None:
+            pass
 
     def take(self):
         drops = []
@@ -135,4 +144,5 @@ class DropWatch:
     def close(self):
         for fd in (self._link, self._program):
             os.close(fd)
+        self._namespaces.close()
         self._queue.close()

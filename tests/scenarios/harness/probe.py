@@ -188,7 +188,7 @@ def ask(lab, question, listener, watch=None, linger_s=0.0):
             stack.callback(part.socket.close)
         delivered_before = _in_delivers(lab, question.server)
         if watch:
-            watch.take()
+            watch.watch({lab.inode(name) for name in lab.names})
         _exchange(question, client, listener, seen)
         if linger_s and not seen.works:
             time.sleep(linger_s)
@@ -224,10 +224,10 @@ def _of_this_probe(lab, drops, question, client_port):
     found = []
     for drop in drops:
         protocol, *_, sport, _, dport = flow = drop.tuple() or (0, "", 0, "", 0)
-        if protocol != PROTOCOLS[question.proto] or drop.netns not in names and drop.netns:
+        if protocol != PROTOCOLS[question.proto]:
             continue
         ports = {client_port} if question.proto == "icmp" else {client_port, question.dport, question.server_port}
         ours = sport in ports if question.proto == "icmp" else {sport, dport} & ports
         if ours and not (question.proto == "icmp" and flow[4] not in (0, 8)):
-            found.append((names.get(drop.netns, "?"), drop))
+            found.append((names[drop.netns], drop))
     return found
