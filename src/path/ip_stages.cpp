@@ -49,7 +49,15 @@ void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack
   std::optional<Packet> made =
       ip::make_error(offender, error, host.fib, host.interfaces,
                      host.ip.icmp_errors_use_inbound_ifaddr, host.ip.default_ttl, stack.chance);
-  if (made) send_answer(std::move(*made), offender, stack);
+  if (!made) return;
+  // It belongs to the offender's connection, as going the other way. Linux: nf_conntrack_attach.
+  made->connection = offender.connection;
+  if (made->connection != no_connection) {
+    const bool original = offender.ctinfo != CtInfo::established_reply &&
+                          offender.ctinfo != CtInfo::related_reply;
+    made->ctinfo = original ? CtInfo::related_reply : CtInfo::related;
+  }
+  send_answer(std::move(*made), offender, stack);
 }
 
 template <Trace T>
@@ -120,9 +128,14 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
   if (Stop stop = defragment(packet, Hook::input, stack, trace)) return stop;
   if (Stop stop = hook(Hook::input, packet, packet.device, no_device, stack, trace)) return stop;
   if (carries_vxlan(packet, stack.host.devices)) return unwrap_vxlan(packet, stack, trace);
+  const host::IpConfig& config = stack.host.ip;
   ip::LocalAnswer answer =
-      ip::deliver(packet, somebody_listens(packet, stack), stack.host.ip.icmp_echo_ignore_all,
-                  stack.host.ip.icmp_echo_ignore_broadcasts, trace);
+      ip::deliver(packet,
+                  {.listening = somebody_listens(packet, stack),
+                   .ignore_echo = config.icmp_echo_ignore_all,
+                   .ignore_broadcast_echo = config.icmp_echo_ignore_broadcasts,
+                   .ttl = config.default_ttl},
+                  trace);
   if (answer.reply) send_answer(std::move(*answer.reply), packet, stack);
   if (answer.error) send_error(packet, *answer.error, stack);
   return answer.stop;

@@ -137,6 +137,7 @@ class Conversation {
   bool back_leg(std::size_t index);
   bool answered_by_stack(std::uint32_t probe);
   [[nodiscard]] std::uint32_t stack_answer(std::uint32_t probe) const;
+  [[nodiscard]] host::DeviceRef last_router(std::uint32_t packet) const;
   Arrival run_leg(Way way, std::uint32_t packet);
   [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
   void lose(Way way, const path::JourneyEnd& end);
@@ -212,6 +213,14 @@ Arrival Conversation::arrival_of(std::uint32_t packet) const {
     arrival.departure = &d;
   }
   return arrival;
+}
+
+/// The host that routed this packet last, and the device it chose.
+host::DeviceRef Conversation::last_router(std::uint32_t packet) const {
+  host::DeviceRef last = outside_->from;
+  for (const Step& step : trace_.steps())
+    if (step.packet == packet && step.did == Did::routed) last = {step.host, step.device};
+  return last;
 }
 
 void Conversation::lose(Way way, const path::JourneyEnd& end) {
@@ -293,7 +302,8 @@ bool Conversation::back_leg(std::size_t index) {
     const Packet& left = outside_->frame;
     const Endpoints seen = endpoints_of(left);
     const bool translated = seen.source != account_.asked.source;
-    const OutsideAnswer outside = answer_from_outside(machine_, outside_->from, left, translated);
+    const OutsideAnswer outside =
+        answer_from_outside(machine_, last_router(probe), left, translated);
     if (!outside.assumed.empty() && index == 1) account_.assumed.push_back(outside.assumed);
     number = journey_.new_number();
     if (!outside.comes_back) {

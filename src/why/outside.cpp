@@ -64,38 +64,30 @@ bool is_uplink(const host::Host& host, DeviceId device) {
   return !any_default && host.devices[device].kind != link::DeviceKind::bridge;
 }
 
-OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef uplink,
+OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef router,
                                   const Packet& left, bool translated) {
-  const host::Host& host = machine.hosts[uplink.host];
-  const auto* ip = wire::header_at<wire::Ipv4Header>(left.network());
-  const wire::IpAddress source = ip->source_address();
-  // The layer-3 device: what left through a port or a lower device came from the device above it.
-  const DeviceId layer3 = left.routing.egress != no_device ? left.routing.egress : uplink.device;
-  const route::Interface& interface = host.interfaces[layer3];
-
-  if (host.interfaces.owner_of(source) != no_device) return {.comes_back = true, .stop = {}, .assumed = {}};
-  const auto lost = [&](Cause cause) {
-    return OutsideAnswer{
-        .comes_back = false,
-        .stop = Stop::drop(Stage::outside, DropReason::NOT_SPECIFIED, cause),
-        .assumed = {}};
+  const host::Host& host = machine.hosts[router.host];
+  const route::Interface& interface = host.interfaces[router.device];
+  const wire::IpAddress source =
+      wire::header_at<wire::Ipv4Header>(left.network())->source_address();
+  const auto lost = [](Cause cause) {
+    return OutsideAnswer{.stop = Stop::drop(Stage::outside, DropReason::NOT_SPECIFIED, cause)};
   };
+  const auto comes_back = [](std::string assumed) {
+    return OutsideAnswer{.comes_back = true, .assumed = std::move(assumed)};
+  };
+
+  if (host.interfaces.owner_of(source) != no_device) return comes_back("");
   if (on_link(interface, source)) {
-    if (answers_for(host, layer3, source, somebody_on(interface, source)))
-      return {.comes_back = true, .stop = {}, .assumed = {}};
-    return lost(translated ? Cause::address(AddressCause::not_answered, layer3)
-                           : Cause::nat(NatCause::not_translated, layer3));
+    if (answers_for(host, router.device, source, somebody_on(interface, source)))
+      return comes_back("");
+    return lost(translated ? Cause::address(AddressCause::not_answered, router.device)
+                           : Cause::nat(NatCause::not_translated, router.device));
   }
-  if (translated)
-    return {.comes_back = true,
-            .stop = {},
-            .assumed = fmt::format("the network beyond {} routes {} to this host",
-                                   host.devices[layer3].name, source.text())};
-  if (source.is_private()) return lost(Cause::nat(NatCause::not_translated, layer3));
-  return {.comes_back = true,
-          .stop = {},
-          .assumed = fmt::format("the network beyond {} routes {} to this host",
-                                 host.devices[layer3].name, source.text())};
+  if (!translated && source.is_private())
+    return lost(Cause::nat(NatCause::not_translated, router.device));
+  return comes_back(fmt::format("the network beyond {} routes {} to {}",
+                                host.devices[router.device].name, source.text(), host.name));
 }
 
 }  // namespace wayout::why

@@ -20,10 +20,11 @@ struct OutsideAnswer {
   std::string assumed;       ///< what was taken for granted; "": nothing
 };
 
-/// `left` is the IPv4 frame that left through `uplink`; `translated` says that a rule changed its
-/// source on the way.
+/// `left` is the IPv4 packet that left this machine; `router` is the host that routed it last, and
+/// the device it chose (the frame may have been bridged on from there). `translated` says that a
+/// rule changed its source on the way.
 [[nodiscard]] OutsideAnswer answer_from_outside(const host::Machine& machine,
-                                                host::DeviceRef uplink, const Packet& left,
+                                                host::DeviceRef router, const Packet& left,
                                                 bool translated);
 
 /// True when `device` leads out of this machine's own networks for `host`: a default route uses
