@@ -46,15 +46,11 @@ class SetupError(Exception):
     """A line of the set-up did not run: the scenario says nothing about the kernel."""
 
 
-def owner_alive(name):
-    """Whether the process that made the namespace `wsc<pid>-…` still lives."""
-    match = re.fullmatch(r"wsc(\d+)-.*", name)
-    return bool(match) and os.path.exists(f"/proc/{match[1]}")
-
-
 def remove_orphans():
+    """Removes the namespaces `wsc<pid>-…` of processes that are gone."""
     for name in os.listdir(RUN) if os.path.isdir(RUN) else []:
-        if name.startswith("wsc") and not owner_alive(name):
+        owner = re.fullmatch(r"wsc(\d+)-.*", name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
             subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
