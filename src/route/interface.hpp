@@ -86,16 +86,27 @@ struct Interfaces {
   [[nodiscard]] bool both(DeviceId id, bool Ipv4Conf::*field) const {
     return all.*field && list[id].conf.*field;
   }
-  /// The device that owns this address (any device, any scope), or no_device.
+  /// The device that owns this address (any device, any scope, up or down), or no_device.
+  /// Linux: net/ipv4/devinet.c inet_lookup_ifaddr_rcu.
   [[nodiscard]] DeviceId owner_of(const wire::IpAddress& address) const;
+  /// The VRF whose layer-3 domain a device is in: itself when it is one, else the one it is
+  /// enslaved to, else no_device. Linux: net/l3mdev/l3mdev.c l3mdev_master_ifindex_rcu.
+  [[nodiscard]] DeviceId l3_domain(DeviceId id) const {
+    return list[id].vrf_table != 0 ? id : list[id].vrf;
+  }
 };
 
-/// Insert as the kernel would list it: primaries by scope, descending, then age; secondaries last.
+/// Insert as the kernel does when an address is added: primaries by scope, descending, then age;
+/// secondaries last, and the kernel says which it is (`secondary` is set here). False, and nothing
+/// is inserted, when the kernel would refuse: it is there already, or has another scope than its
+/// subnet's primary. A list that was read is in this order already and is taken as it is.
 /// Linux: net/ipv4/devinet.c __inet_insert_ifa.
-void insert_address(Interface& interface, InterfaceAddress address);
+bool insert_address(Interface& interface, InterfaceAddress address);
 
-/// The address of `device` (or, failing that, of another one) to talk to `next_hop` with.
-/// Not set when no address of sufficient scope exists anywhere.
+/// The address of `device` to talk to `next_hop` with: the first primary one of sufficient scope
+/// whose subnet holds the next hop, else the first; `next_hop` not set: the first. Failing that, of
+/// the device's VRF, then of any device of the same layer-3 domain in registration order, up or
+/// down, but never of scope link. Not set when there is none anywhere.
 /// Linux: net/ipv4/devinet.c inet_select_addr.
 [[nodiscard]] wire::IpAddress select_source_address(const Interfaces& interfaces, DeviceId device,
                                                     const wire::IpAddress& next_hop, Scope scope);
