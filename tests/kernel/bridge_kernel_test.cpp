@@ -1,7 +1,9 @@
-// Our bridge against the running kernel's: random bridges, random frames, who gets each of them, and
-// what the forwarding database holds in the end.
+// Our bridge against the running kernel's: random bridges, random frames, who gets each of them,
+// and what the forwarding database holds in the end.
 //
 // The seed is printed; WAYOUT_SEED sets it and WAYOUT_ROUNDS the number of bridges.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -9,9 +11,6 @@
 #include <cstdlib>
 #include <sstream>
 #include <thread>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "bridge_world.hpp"
 #include "namespace.hpp"
@@ -87,7 +86,8 @@ class KernelBridge {
       const std::string ports = output_of("ip -brief link show master br0");
       return ports.find("DOWN") == std::string::npos && ports.find("UNKNOWN") == std::string::npos;
     };
-    for (int tries = 0; tries < 100 && !all_up(); ++tries) std::this_thread::sleep_for(20ms);
+    for (int tries = 0; tries < 100 && !all_up(); ++tries)
+      std::this_thread::sleep_for(20ms);
   }
 
   void collect(std::uint32_t number, Receivers& got) const {

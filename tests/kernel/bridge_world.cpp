@@ -1,8 +1,8 @@
 #include "bridge_world.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "wire/craft.hpp"
 
@@ -27,14 +27,13 @@ constexpr Flag flags[] = {
     {"locked", &link::BridgePort::locked},
 };
 
-bool one_in(std::mt19937& random, unsigned n) { return random() % n == 0; }
+bool one_in(std::mt19937& random, unsigned n) {
+  return random() % n == 0;
+}
 
 void add_bridge(BridgeWorld& world, std::mt19937& random) {
-  link::Device bridge{.name = "br0",
-                      .ifindex = 1,
-                      .kind = link::DeviceKind::bridge,
-                      .up = true,
-                      .mac = bridge_mac};
+  link::Device bridge{
+      .name = "br0", .ifindex = 1, .kind = link::DeviceKind::bridge, .up = true, .mac = bridge_mac};
   bridge.bridge.ageing_s = one_in(random, 8) ? 0 : 300;
   bridge.bridge.group_fwd_mask =
       one_in(random, 3) ? static_cast<std::uint16_t>(random() & 0xfff8) : std::uint16_t{0};
@@ -75,8 +74,8 @@ void add_port(BridgeWorld& world, std::mt19937& random) {
   if (one_in(random, 6)) {
     const auto state = static_cast<link::PortState>(random() % 3);  // disabled, listening, learning
     port.port->state = state;
-    // Not by `ip link set`, nor before the carrier is noticed: either tells the bridge that the port
-    // has changed, and a disabled port with a carrier is then enabled again.
+    // Not by `ip link set`, nor before the carrier is noticed: either tells the bridge that the
+    // port has changed, and a disabled port with a carrier is then enabled again.
     world.bridge_commands.push_back(
         fmt::format("link set dev b{} state {}", id, static_cast<int>(state)));
   }
@@ -91,9 +90,14 @@ void add_entry(BridgeWorld& world, std::mt19937& random, const wire::MacAddress&
   bridge::FdbEntry entry{.mac = mac, .bridge = the_bridge, .port = random_port(random, world)};
   const char* kind = "static";
   switch (random() % 3) {
-    case 0: entry.local = true, kind = "local"; break;
-    case 1: entry.sticky = true, kind = "static sticky"; [[fallthrough]];
-    default: entry.is_static = true;
+    case 0:
+      entry.local = true, kind = "local";
+      break;
+    case 1:
+      entry.sticky = true, kind = "static sticky";
+      [[fallthrough]];
+    default:
+      entry.is_static = true;
   }
   world.bridge_commands.push_back(
       fmt::format("fdb add {} dev b{} master {}", mac.text(), entry.port, kind));
@@ -103,22 +107,33 @@ void add_entry(BridgeWorld& world, std::mt19937& random, const wire::MacAddress&
 wire::MacAddress random_destination(std::mt19937& random, const BridgeWorld& world) {
   const auto last = static_cast<std::uint8_t>(random());
   switch (random() % 10) {
-    case 0: return wire::MacAddress::broadcast();
-    case 1: return {{0x01, 0x00, 0x5e, 1, 2, last}};
-    case 2: return {{0x01, 0x80, 0xc2, 0, 0, static_cast<std::uint8_t>(last % 0x12)}};
-    case 3: return bridge_mac;
-    case 4: return port_mac(random_port(random, world));
-    default: return station_macs()[random() % station_macs().size()];
+    case 0:
+      return wire::MacAddress::broadcast();
+    case 1:
+      return {{0x01, 0x00, 0x5e, 1, 2, last}};
+    case 2:
+      return {{0x01, 0x80, 0xc2, 0, 0, static_cast<std::uint8_t>(last % 0x12)}};
+    case 3:
+      return bridge_mac;
+    case 4:
+      return port_mac(random_port(random, world));
+    default:
+      return station_macs()[random() % station_macs().size()];
   }
 }
 
 wire::MacAddress random_source(std::mt19937& random, const BridgeWorld& world) {
   switch (random() % 20) {
-    case 0: return {};
-    case 1: return {{0x01, 0, 0, 0, 0, 1}};
-    case 2: return bridge_mac;
-    case 3: return port_mac(random_port(random, world));
-    default: return station_macs()[random() % station_macs().size()];
+    case 0:
+      return {};
+    case 1:
+      return {{0x01, 0, 0, 0, 0, 1}};
+    case 2:
+      return bridge_mac;
+    case 3:
+      return port_mac(random_port(random, world));
+    default:
+      return station_macs()[random() % station_macs().size()];
   }
 }
 
@@ -141,7 +156,8 @@ wire::MacAddress port_mac(DeviceId port) {
 BridgeWorld random_bridge(std::mt19937& random) {
   BridgeWorld world;
   add_bridge(world, random);
-  for (unsigned ports = 2 + random() % 3; ports > 0; --ports) add_port(world, random);
+  for (unsigned ports = 2 + random() % 3; ports > 0; --ports)
+    add_port(world, random);
   for (const wire::MacAddress& mac : station_macs()) {
     if (one_in(random, 4)) add_entry(world, random, mac);
   }

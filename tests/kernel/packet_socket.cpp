@@ -32,8 +32,7 @@ PacketSocket::PacketSocket(PacketSocket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 bool PacketSocket::send(std::span<const std::uint8_t> frame) const {
-  return ::send(descriptor_, frame.data(), frame.size(), 0) ==
-         static_cast<ssize_t>(frame.size());
+  return ::send(descriptor_, frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size());
 }
 
 std::vector<std::uint8_t> PacketSocket::receive() const {
