@@ -99,7 +99,7 @@ struct RecentMatch {
   bool reap = false, rttl = false;
   std::string name = "DEFAULT";
   bool by_destination = false;                  ///< --rdest
-  wire::IpAddress mask;                         ///< default all ones
+  wire::IpAddress mask = {};                    ///< default all ones
 };
 struct OwnerMatch {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> uid, gid;
