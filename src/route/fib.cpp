@@ -23,8 +23,9 @@ bool same_gateway(const Nexthop& a, const Nexthop& b) {
   return a.device == b.device && a.gateway == b.gateway && a.onlink == b.onlink;
 }
 
+/// The same for the packet, its source address included (which is chosen by the gateway).
 bool same_way(const Nexthop& a, const Nexthop& b) {
-  return a.device == b.device && a.via() == b.via() && a.encap == b.encap;
+  return same_gateway(a, b) && a.encap == b.encap;
 }
 
 }  // namespace
@@ -114,7 +115,8 @@ bool Fib::gateway_is_own(std::uint32_t table, Scope scope, const Nexthop& nextho
   flow.egress = nexthop.device;
   flow.link_scope_only = true;
   FibResult found;
-  if (table != table_main) found = lookup_table(table, flow, /*ignore_linkstate=*/true);
+  if (table != table_main && table != table_local)
+    found = lookup_table(table, flow, /*ignore_linkstate=*/true);
   if (found.kind != FibResult::Kind::found) {  // as before any rule was added
     Chance as_scripted{std::vector<std::uint32_t>{}};
     found = lookup_merged(flow, as_scripted, /*ignore_linkstate=*/true);

@@ -151,8 +151,8 @@ std::string text(const Route& route, std::uint32_t table, const Names& names) {
   if (!type.empty()) line.add("{}", type);
   line.add("{}", route.destination.length == 0 ? "default"
                                                : route.destination.text(/*short_host=*/true));
-  if (route.tos != 0) line.add("tos {:#04x}", route.tos);
   if (route.nexthop_id != 0) line.add("nhid {}", route.nexthop_id);
+  if (route.tos != 0) line.add("tos {:#04x}", route.tos);
   const bool single = route.nexthops.size() == 1;
   if (single) add_way(line, route.nexthops.front(), names);
   if (table != table_main) line.add("table {}", table_name(table, names));

@@ -14,6 +14,13 @@ class Maker {
  public:
   explicit Maker(std::mt19937& random) : random_(random) {}
 
+  std::vector<std::string> make_addresses() {
+    devices();
+    addresses();
+    failures();
+    return std::move(lines_);
+  }
+
   std::vector<std::string> make() {
     devices();
     sysctls();
@@ -80,7 +87,8 @@ class Maker {
     if (one_in(4)) line("addr add 10.77.0.1/32 dev lo");
     for (unsigned n = 2 + below(6); n > 0; --n) {
       std::string address = host() + one_of("/24", "/24", "/24", "/25", "/16", "/32");
-      if (one_in(8)) address = fmt::format("{} peer {}/{}", host(), host(), 24 + below(9));
+      // Never a subnet whose broadcast address is a host: the kernel then loses routes.
+      if (one_in(8)) address = host() + " peer " + host() + one_of("/24", "/26", "/32");
       if (one_in(2)) address += " brd +";
       if (one_in(8)) address += " scope " + one_of("link", "site", "host");
       if (one_in(10)) address += " noprefixroute";
@@ -89,7 +97,6 @@ class Maker {
   }
 
   std::string way() {
-    if (one_in(4)) return "dev " + device();
     if (one_in(6)) return fmt::format("via {} dev {} onlink", gateway(), device());
     if (one_in(3)) return fmt::format("via {} dev {}", gateway(), device());
     return "via " + gateway();
@@ -107,23 +114,32 @@ class Maker {
     const std::string add = one_in(4) ? "route append " : "route add ";
     if (one_in(5)) {
       line(add + one_of("blackhole ", "unreachable ", "prohibit ", "throw ") + prefix() + options());
-    } else if (one_in(10)) {
-      line(fmt::format("{}{} {} dev {}{}", add, one_of("local", "broadcast"), prefix(), device(),
-                       options()));
     } else if (one_in(6)) {
       line(fmt::format("{}{}{} nhid {}", add, prefix(), options(), one_of("1", "2", "10", "4")));
     } else if (one_in(6)) {  // nothing may follow the next hops
       line(fmt::format("{}{}{} nexthop {} nexthop {} weight 2", add, prefix(), options(), way(),
-                       way()));
+                       one_in(4) ? "dev " + device() : way()));
     } else {
       std::string text = add + prefix() + " " + way() + options();
       if (one_in(5)) text += " src " + host();
-      if (one_in(12)) text += " scope " + one_of("link", "host", "site");
       line(text);
     }
   }
 
+  /// Routes that say what a gateway is come before those with gateways: the kernel looks once.
+  void routes_without_gateway() {
+    for (unsigned n = below(3); n > 0; --n) {
+      line(fmt::format("route add {} {} dev {}{}", one_of("local", "broadcast"), prefix(), device(),
+                       options()));
+    }
+    for (unsigned n = below(3); n > 0; --n) {
+      line(fmt::format("route add {} dev {}{} scope {}", prefix(), device(), options(),
+                       one_of("link", "link", "host", "site", "global")));
+    }
+  }
+
   void routes() {
+    routes_without_gateway();
     line(fmt::format("nexthop add id 1 via {} dev {}", gateway(), device()));
     line(fmt::format("nexthop add id 2 dev {}", device()));
     line(fmt::format("nexthop add id 3 via {} dev {}", gateway(), device()));
@@ -180,5 +196,9 @@ class Maker {
 }  // namespace
 
 std::vector<std::string> random_routing_world(std::mt19937& random) { return Maker(random).make(); }
+
+std::vector<std::string> random_addresses(std::mt19937& random) {
+  return Maker(random).make_addresses();
+}
 
 }  // namespace wayout::kernel

@@ -25,5 +25,7 @@ struct RoutingWorld {
 /// Lines for run_all() that make one: four veth pairs (a0-a1 … d0-d1), addresses, sysctls, routes,
 /// nexthop objects, rules, devices down and without carrier.
 [[nodiscard]] std::vector<std::string> random_routing_world(std::mt19937& random);
+/// The same devices with addresses only.
+[[nodiscard]] std::vector<std::string> random_addresses(std::mt19937& random);
 
 }  // namespace wayout::kernel

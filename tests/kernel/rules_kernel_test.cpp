@@ -1,0 +1,113 @@
+// Our rules against the running kernel's: random rulesets of both backends, random packets, what
+// leaves the router, what every rule and policy counted, and which connections there are.
+//
+// The seed is printed; WAYOUT_SEED sets it, WAYOUT_ROUNDS the number of rulesets, WAYOUT_PACKETS
+// that of packets through each.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "namespace.hpp"
+#include "random_rules.hpp"
+#include "random_traffic.hpp"
+#include "rules_world.hpp"
+#include "wire/text.hpp"
+
+namespace wayout::kernel {
+namespace {
+
+using netfilter::Backend;
+
+unsigned from_environment(const char* name, unsigned otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? static_cast<unsigned>(std::strtoul(value, nullptr, 10)) : otherwise;
+}
+
+std::string told(const std::vector<Seen>& frames) {
+  std::string text;
+  for (const Seen& seen : frames)
+    text += fmt::format("  to the {}: {}\n", seen.towards == Origin::client ? "client" : "server",
+                        wire::describe_frame(seen.frame));
+  return text;
+}
+
+std::string told(const Sent& sent) {
+  constexpr const char* names[] = {"client", "server", "router"};
+  return fmt::format("from the {}: {}", names[static_cast<int>(sent.from)],
+                     wire::describe_ip(sent.packet));
+}
+
+/// One or both backends, in random order of loading.
+std::vector<RulesText> random_rulesets(std::mt19937& random) {
+  std::vector<RulesText> list;
+  const bool legacy_first = random() % 2 == 0;
+  for (const Backend backend : {legacy_first ? Backend::legacy : Backend::nft,
+                                legacy_first ? Backend::nft : Backend::legacy}) {
+    if (list.empty() || random() % 3 == 0) list.push_back({backend, random_rules(random)});
+  }
+  return list;
+}
+
+/// Both routers, in the same state.
+struct Pair {
+  KernelRouter kernel;
+  std::vector<RulesText> saved;
+  std::unique_ptr<EngineRouter> engine;
+  std::vector<std::string> history;
+
+  /// What is wrong with the rules, or "".
+  std::string load(const std::vector<RulesText>& rulesets) {
+    for (const RulesText& rules : rulesets) {
+      if (std::string said = kernel.load(rules); !said.empty()) return said + rules.text;
+    }
+    for (const RulesText& rules : rulesets)
+      saved.push_back({rules.backend, KernelRouter::saved(rules.backend)});
+    engine = std::make_unique<EngineRouter>(saved);
+    return "";
+  }
+
+  /// Send it through both and compare.
+  void pass(const Sent& sent, RandomTraffic& traffic) {
+    history.push_back(told(sent));
+    engine->send(sent.from, sent.packet);
+    const std::vector<Seen> ours = engine->seen();
+    kernel.send(sent.from, sent.packet);
+    const std::vector<Seen> theirs = kernel.seen(ours);
+    const std::string ends = engine->told_ends();
+    ASSERT_EQ(told(ours), told(theirs)) << ends;
+    ASSERT_EQ(ours, theirs) << told(ours) << ends;
+    traffic.saw(theirs);
+    for (std::size_t i = 0; i < saved.size(); ++i)
+      ASSERT_EQ(engine->saved(i), KernelRouter::saved(saved[i].backend)) << ends;
+  }
+};
+
+TEST(Rules, AgreeWithTheKernel) {
+  WAYOUT_NEEDS_NAMESPACE();
+  const unsigned seed = from_environment("WAYOUT_SEED", std::random_device{}());
+  const unsigned rounds = from_environment("WAYOUT_ROUNDS", 12);
+  const unsigned packets = from_environment("WAYOUT_PACKETS", 30);
+  fmt::print("seed {}\n", seed);
+
+  for (unsigned round = 0; round < rounds; ++round) {
+    std::mt19937 random(seed + round);
+    ASSERT_EQ(enter_new_namespace(), "");
+    Pair both;
+    ASSERT_EQ(both.load(random_rulesets(random)), "") << "seed " << seed + round;
+    RandomTraffic traffic(random);
+    for (unsigned i = 0; i < packets; ++i) {
+      both.pass(traffic.next(), traffic);
+      if (testing::Test::HasFatalFailure())
+        FAIL() << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1, packet " << i + 1 << " of:\n"
+               << fmt::format("{}\n", fmt::join(both.history, "\n"));
+    }
+    ASSERT_EQ(both.engine->connections(), KernelRouter::connections())
+        << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1\n"
+        << fmt::format("{}\n", fmt::join(both.history, "\n")) << both.saved[0].text;
+  }
+}
+
+}  // namespace
+}  // namespace wayout::kernel
