@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "link/receive.hpp"
 #include "wire/craft.hpp"
 #include "wire/headers.hpp"
 
@@ -140,8 +141,8 @@ ArpResult arp_process(const Packet& frame, const route::Fib& fib,
   result.stop = unanswered(Cause::packet(PacketCause::header));
   if (arp == nullptr || arp->hardware != 1 || arp->protocol != wire::ethertype::ipv4) return result;
   if (frame.type == PacketType::other_host || !devices[device].arp) {
-    result.stop = Stop::drop(Stage::arp_rcv, DropReason::OTHERHOST,
-                             Cause::on_device(DeviceCause::other_host, device));
+    result.stop =
+        Stop::drop(Stage::arp_rcv, DropReason::OTHERHOST, link::blame_other_host(frame));
     return result;
   }
   const Message m{*arp, wire::IpAddress::v4(arp->sender_ip), wire::IpAddress::v4(arp->target_ip),

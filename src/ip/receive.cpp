@@ -1,4 +1,5 @@
 #include "ip/ip.hpp"
+#include "link/receive.hpp"
 #include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
@@ -14,8 +15,7 @@ Stop refuse(DropReason reason, PacketCause why) {
 template <Trace T>
 Stop receive(Packet& packet, T&) {
   if (packet.type == PacketType::other_host)
-    return Stop::drop(Stage::ip_rcv_core, DropReason::OTHERHOST,
-                      Cause::on_device(DeviceCause::other_host, packet.device));
+    return Stop::drop(Stage::ip_rcv_core, DropReason::OTHERHOST, link::blame_other_host(packet));
   const auto network = packet.network();
   const auto* ip = wire::header_at<wire::Ipv4Header>(network);
   if (ip == nullptr || ip->version() != 4 || ip->header_bytes() < sizeof *ip ||

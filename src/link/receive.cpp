@@ -75,4 +75,9 @@ Stop receive(Packet& packet, const Devices& devices, T& trace) {
 template Stop receive(Packet&, const Devices&, NoTrace&);
 template Stop receive(Packet&, const Devices&, StepTrace&);
 
+Cause blame_other_host(const Packet& frame) {
+  const auto why = frame.vlan_tci ? DeviceCause::no_vlan : DeviceCause::other_host;
+  return Cause::on_device(why, frame.device);
+}
+
 }  // namespace wayout::link

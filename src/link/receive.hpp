@@ -20,4 +20,8 @@ namespace wayout::link {
 template <Trace T>
 Stop receive(Packet& packet, const Devices& devices, T& trace);
 
+/// Whom to blame when a frame of class other_host is dropped: its MAC, or its VLAN, which no device
+/// here is for.
+[[nodiscard]] Cause blame_other_host(const Packet& frame);
+
 }  // namespace wayout::link

@@ -108,6 +108,13 @@ TEST(Receive, CutFramesEnd) {
   }
 }
 
+TEST(Receive, TellsForeignMacFromForeignVlan) {
+  Packet packet = frame_to(other);
+  EXPECT_EQ(blame_other_host(packet), Cause::on_device(DeviceCause::other_host, the_device));
+  packet.vlan_tci = 5;
+  EXPECT_EQ(blame_other_host(packet), Cause::on_device(DeviceCause::no_vlan, the_device));
+}
+
 TEST(Receive, TellsTheDevice) {
   Packet packet = frame_to(own);
   packet.number = 9;

@@ -16,7 +16,6 @@ void refuse_vlan(Packet& packet) {
   while (packet.vlan_tci && vlan_id(*packet.vlan_tci) == 0)
     pull_vlan(packet);
   if (packet.vlan_tci) packet.type = PacketType::other_host;
-  packet.vlan_tci.reset();
 }
 
 }  // namespace wayout::link

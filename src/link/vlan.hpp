@@ -18,8 +18,9 @@ void push_vlan(Packet& packet, std::uint16_t id);
 /// Linux: net/8021q/vlan_core.c vlan_do_receive.
 void pull_vlan(Packet& packet);
 
-/// No VLAN device took the tagged frame: with an id it is another host's, while a tag that only
-/// carries a priority is forgotten. Linux: net/core/dev.c __netif_receive_skb_core.
+/// No VLAN device took the tagged frame: with an id it is another host's (the tag is left, to say
+/// why), while a tag that only carries a priority is forgotten.
+/// Linux: net/core/dev.c __netif_receive_skb_core.
 void refuse_vlan(Packet& packet);
 
 }  // namespace wayout::link
