@@ -159,8 +159,8 @@ bool begin(SctpTracking& sctp, std::span<const std::uint8_t> bytes, const TypeSe
     } else if (type == ChunkHeader::heartbeat) {
       sctp.tags[0] = tag;
       break;
-    } else {
-      sctp.tags[1] = tag;
+    } else if (type == ChunkHeader::shutdown_ack) {
+      sctp.tags[1] = tag;  // what answers it reflects its tag
     }
   }
   return true;
@@ -254,8 +254,11 @@ class Passage {
   bool learn_tag(const InitHeader& init) {
     const int peer = 1 - own_;
     if (init.chunk.type == ChunkHeader::init) {
-      if (sctp_.init_seen[own_] && sctp_.init_seen[peer]) sctp_.init_seen[peer] = false;
-      sctp_.init_seen[own_] = true;
+      // One that names the tag in force is late or repeated, and begins nothing.
+      if (sctp_.state == SctpState::none || sctp_.tags[peer] != init.tag) {
+        if (sctp_.init_seen[own_] && sctp_.init_seen[peer]) sctp_.init_seen[peer] = false;
+        sctp_.init_seen[own_] = true;
+      }
     } else {
       const std::uint32_t known = sctp_.tags[peer];
       const bool differs = known != init.tag;

@@ -112,7 +112,9 @@ void resynchronise(TcpTracking& tcp, Direction direction) {
   asker.scale = tcp.last_scale;
   asker.flags = tcp.last_flags;
   tcp.challenge_ack_expected = false;
-  tcp.seen[static_cast<int>(direction)] = {};
+  // The answering side begins anew with this packet, but stays liberal if it was.
+  TcpPeer& answerer = tcp.seen[static_cast<int>(direction)];
+  answerer = {.flags = static_cast<std::uint8_t>(answerer.flags & TcpPeer::be_liberal)};
 }
 
 /// Keep of a packet that is let through what resynchronising or a RST in answer will need.
@@ -148,6 +150,18 @@ bool is_closing(TcpState state) {
   return state >= TcpState::fin_wait && state <= TcpState::close;
 }
 
+/// In answer to a SYN or ACK that was let through: the numbers kept here are not the ends'.
+bool answers_ignored(const Connection& connection, Direction direction, const TcpSegment& rst) {
+  const TcpTracking& tcp = connection.tcp;
+  const bool after_syn = connection.has(Status::seen_reply) && tcp.last_class == TcpClass::syn &&
+                         tcp.last_direction != direction;
+  const bool after_ack = !connection.has(Status::assured) && tcp.last_class == TcpClass::ack;
+  if ((after_syn || after_ack) && rst.ack == tcp.last_end) return true;
+  // The server had answered our SYN with an ACK of its own, older connection.
+  return tcp.state == TcpState::syn_sent && tcp.last_class == TcpClass::ack &&
+         tcp.last_direction == Direction::reply && rst.sequence == tcp.last_ack;
+}
+
 struct RstJudgement {
   enum class Kind : std::uint8_t { test_window, in_window, invalid };
   Kind kind = Kind::test_window;
@@ -174,11 +188,7 @@ RstJudgement judge_rst(const Connection& connection, Direction direction,
       return judgement;
     judgement.closes = false;
   }
-  // In answer to a SYN or ACK that was let through: the numbers kept here are not the ends'.
-  const bool answers_ignored =
-      (connection.has(Status::seen_reply) && tcp.last_class == TcpClass::syn) ||
-      (!connection.has(Status::assured) && tcp.last_class == TcpClass::ack);
-  if (answers_ignored && segment.ack == tcp.last_end) judgement.kind = Kind::in_window;
+  if (answers_ignored(connection, direction, segment)) judgement.kind = Kind::in_window;
   return judgement;
 }
 

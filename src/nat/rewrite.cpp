@@ -83,9 +83,9 @@ bool rewrite_gre(std::span<std::uint8_t> packet, const Change& change) {
   struct PptpHeader {
     wire::be16 flags, protocol, payload_length, call_id;
   };
-  if (change.manip != Manip::destination) return true;
   auto* header = wire::header_at<PptpHeader>(packet);
   if (header == nullptr) return false;
+  if (change.manip != Manip::destination) return true;
   const unsigned version = header->flags & 7U;
   if (version == 1) header->call_id = change.port;
   return version <= 1;
