@@ -1,25 +1,34 @@
-// ipset sets: the elements that `-m set` asks about.
+// ipset sets: the elements that `-m set` asks about, and whether a packet is among them.
+//
+// A set is read (read_ipset.hpp), indexed once, and then only asked.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "packet/packet.hpp"
+#include "netfilter/rule.hpp"
 #include "wire/address.hpp"
 
 namespace wayout::netfilter {
 
-/// One element; which fields count depends on the set's type.
+/// What one dimension of a set's elements is: `hash:ip,port,net` has ip, port and net.
+enum class SetPart : std::uint8_t { ip, net, port, mac, interface, mark, set };
+
+/// One element; which fields count depends on the set's parts.
 struct SetElement {
-  wire::Prefix first, second;             ///< second: hash:net,net and the like
-  wire::IpAddress range_end;              ///< set: `first.address` to here
+  wire::Prefix first, second;             ///< the first and second ip or net
+  wire::IpAddress range_end;              ///< set: `first.address` to here (written by hand only)
   std::uint8_t protocol = 0;
+  /// Host order; ICMP: type << 8 | code, both of them; protocols without ports: 0.
   std::uint16_t port_low = 0, port_high = 0;
-  wire::MacAddress mac;
+  std::optional<wire::MacAddress> mac;    ///< none in a bitmap:ip,mac: any
   std::string interface;
+  bool physdev = false;                   ///< `interface` is a bridge port: iptables never asks so
+  bool wildcard = false;                  ///< `interface` is the beginning of a name
   std::uint32_t mark = 0;
   std::string set;                        ///< list:set
   bool nomatch = false;
@@ -29,10 +38,25 @@ struct SetElement {
 struct IpSet {
   std::string name;
   std::string type;                       ///< `hash:ip`, `hash:net,port`, …
+  std::vector<SetPart> parts;             ///< by dimension
   wire::Family family = wire::Family::ipv4;
-  std::uint8_t netmask = 32;
+  wire::IpAddress mask;                   ///< set: applied to the packet's addresses (`netmask`)
+  std::uint32_t mark_mask = 0xffffffff;
   std::vector<SetElement> elements;
   bool unmodelled = false;                ///< a type we do not evaluate
+
+  [[nodiscard]] bool has(SetPart part) const;
+  /// Build what ipset_contains() looks through. Call after the last change of `elements`.
+  void index();
+
+  /// Elements by the network their `first` lies in, for each prefix length, longest first.
+  using Networks = std::unordered_map<wire::IpAddress, std::vector<std::uint32_t>>;
+  struct LengthIndex {
+    std::uint8_t length = 0;
+    Networks networks;
+  };
+  std::vector<LengthIndex> by_length;
+  std::vector<std::uint32_t> not_indexed;  ///< elements without a first address, and ranges
 };
 
 /// All sets of a namespace, by name.
@@ -41,5 +65,24 @@ struct IpSets {
   bool known = false;                     ///< the sets were read (else a set is not known, not absent)
   [[nodiscard]] const IpSet* find(std::string_view name) const;
 };
+
+/// What a set may look at of a packet, both its sides.
+struct SetQuestion {
+  wire::IpAddress source, destination;
+  std::uint8_t protocol = 0;
+  /// Host order; ICMP: both are type << 8 | code; protocols without ports: 0. None: the packet is a
+  /// later fragment or too short, so that it has none to show.
+  std::optional<std::uint16_t> source_port, destination_port;
+  std::optional<wire::MacAddress> source_mac, destination_mac;  ///< none: no Ethernet header
+  std::string_view ingress, egress;                             ///< device names; empty: none
+  std::uint32_t mark = 0;
+};
+
+enum class SetAnswer : std::uint8_t { no, yes, unknown };
+
+/// What `-m set --match-set` finds, before `!`. `unknown`: a type or an option (counters) that we do
+/// not model decides. Linux: net/netfilter/ipset/ip_set_core.c ip_set_test, net/netfilter/xt_set.c.
+[[nodiscard]] SetAnswer ipset_contains(const IpSets& sets, const IpSet& set, const SetMatch& match,
+                                       const SetQuestion& packet);
 
 }  // namespace wayout::netfilter

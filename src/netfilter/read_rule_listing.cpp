@@ -1,0 +1,115 @@
+// `iptables -S`.
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "netfilter/read_listing.hpp"
+#include "netfilter/text/command.hpp"
+#include "netfilter/text/lines.hpp"
+#include "netfilter/text/section.hpp"
+#include "netfilter/text/shown_tables.hpp"
+
+namespace wayout::netfilter {
+namespace {
+
+using text::Problem;
+
+class RuleListingReader {
+ public:
+  RuleListingReader(const std::string& file, const ReadOptions& options) : options_(options) {
+    ruleset_.backend = options.backend;
+    ruleset_.family = options.family;
+    ruleset_.file = file;
+  }
+
+  /// A rule may jump to a chain that is shown further down, so chains come before rules.
+  Result<Ruleset> read(std::string_view text) {
+    split(text);
+    for_lines(&RuleListingReader::show_chain);
+    for_lines(&RuleListingReader::read_line);
+    if (problem_.found()) return text::error_at(ruleset_.file, line_, problem_);
+    return std::move(tables_).finish(std::move(ruleset_));
+  }
+
+ private:
+  void split(std::string_view text) {
+    text::Lines lines(text);
+    while (lines.next() && !problem_.found()) {
+      line_ = lines.number();
+      const std::string_view line = text::trim(lines.line());
+      if (line.starts_with('#')) text::read_comment(line, ruleset_);
+      if (line.starts_with('-')) {
+        std::string_view rest = line;
+        const std::string_view command = text::first_word(rest);
+        if (command == "-P" || command == "-N") outputs_.chain(text::first_word(rest));
+        if (command == "-A") outputs_.chain({});
+        outputs_.line(line, line_);
+      } else if (const auto table = text::heading_table(line)) {
+        outputs_.heading(*table);
+      } else if (!line.empty() && !line.starts_with('#')) {
+        problem_.report(1, "neither a rule nor a heading that names a table");
+      }
+    }
+  }
+
+  void for_lines(void (RuleListingReader::*action)(text::TableBuilder&)) {
+    for (const text::Output& output : outputs_.list()) {
+      if (output.lines.empty()) continue;
+      text::TableBuilder& table = tables_.table(output.table(options_.table));
+      for (const text::NumberedLine& line : output.lines) {
+        if (problem_.found()) return;
+        line_ = line.number;
+        text::split_words(line.text, 1, words_);
+        (this->*action)(table);
+      }
+    }
+  }
+
+  void show_chain(text::TableBuilder& table) {
+    const std::string& command = words_[0].text;
+    if (command != "-P" && command != "-N" && command != "-A") {
+      return problem_.report(1, fmt::format("{} is no line of iptables -S", command));
+    }
+    if (words_.size() < 2) return problem_.report(1, fmt::format("{} without a chain", command));
+    tables_.show(table.kind(), words_[1].text, problem_);
+  }
+
+  void read_line(text::TableBuilder& table) {
+    if (words_[0].text == "-N") return;
+    if (words_[0].text == "-P") return read_policy(table);
+    const text::CommandContext context{options_.family, table.kind(), table, true};
+    text::Command command = text::read_command(words_, context, problem_);
+    if (problem_.found()) return;
+    if (!options_.counters) command.rule.counters = {};
+    table.apply(std::move(command), line_, problem_);
+  }
+
+  /// `-P INPUT ACCEPT`, with -v: `-P INPUT ACCEPT -c 12 3456`
+  void read_policy(text::TableBuilder& table) {
+    if (words_.size() < 3) return problem_.report(1, "-P needs a chain and a policy");
+    table.set_policy(words_[1].text, words_[2].text, words_[2].column, problem_);
+    if (words_.size() != 6 || words_[3].text != "-c" || !options_.counters) return;
+    const auto counters =
+        text::bracketed_counters(fmt::format("[{}:{}]", words_[4].text, words_[5].text));
+    if (!counters) return problem_.report(words_[4].column, "counters are two numbers");
+    table.set_counters(words_[1].text, *counters);
+  }
+
+  const ReadOptions& options_;
+  Ruleset ruleset_;
+  text::Outputs outputs_;
+  text::ShownTables tables_;
+  std::vector<text::Word> words_;
+  Problem problem_;
+  std::uint32_t line_ = 0;
+};
+
+}  // namespace
+
+Result<Ruleset> read_rule_listing(std::string_view text, const std::string& file,
+                                  const ReadOptions& options) {
+  return RuleListingReader(file, options).read(text);
+}
+
+}  // namespace wayout::netfilter

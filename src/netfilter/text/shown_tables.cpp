@@ -1,0 +1,139 @@
+#include "netfilter/text/shown_tables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "netfilter/read_listing.hpp"
+#include "netfilter/text/section.hpp"
+
+namespace wayout::netfilter::text {
+namespace {
+
+constexpr Hook all_hooks[] = {Hook::prerouting, Hook::input, Hook::forward, Hook::output,
+                              Hook::postrouting};
+
+HookSet hooks_set(TableKind kind) {
+  HookSet set = 0;
+  for (const Hook hook : hooks_of(kind))
+    set |= static_cast<HookSet>(1U << static_cast<int>(hook));
+  return set;
+}
+
+/// A word of letters; everything else is cut away.
+std::string_view next_letters(std::string_view& rest) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  const auto begin = std::find_if(rest.begin(), rest.end(), letter);
+  const auto end = std::find_if_not(begin, rest.end(), letter);
+  const std::string_view word(begin, end);
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.begin()));
+  return word;
+}
+
+/// Kernels before 2.6.36 have no INPUT in nat.
+bool is_older_nat(TableKind kind, const std::set<std::string>& shown) {
+  return kind == TableKind::nat && shown.contains(hook_name(Hook::prerouting)) &&
+         shown.contains(hook_name(Hook::output)) && shown.contains(hook_name(Hook::postrouting));
+}
+
+void note_unknown_targets(const Chain& chain, Ruleset& ruleset, TableKind kind) {
+  std::set<std::string> noted;
+  for (const Rule& rule : chain.rules) {
+    const auto* target = std::get_if<UnmodelledTarget>(&rule.target);
+    if (target == nullptr || target->passes || !noted.insert(target->name).second) continue;
+    ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown or not known",
+                                        table_name(kind), chain.name, target->name));
+  }
+}
+
+}  // namespace
+
+std::optional<TableKind> heading_table(std::string_view line) {
+  std::string_view rest = line;
+  bool is_command = false;
+  for (std::string_view word = next_letters(rest); !word.empty(); word = next_letters(rest)) {
+    std::string lowered(word);
+    std::transform(lowered.begin(), lowered.end(), lowered.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (const auto kind = table_kind(lowered)) return kind;
+    is_command = is_command || lowered == "iptables" || lowered == "ip6tables";
+  }
+  if (is_command) return TableKind::filter;
+  return std::nullopt;
+}
+
+TableKind table_of_hooks(HookSet shown, TableKind hint) {
+  const auto may_be = [shown](TableKind kind) { return (shown & ~hooks_set(kind)) == 0; };
+  if (shown == 0 || shown == hooks_set(hint)) return hint;
+  for (const TableKind kind :
+       {TableKind::filter, TableKind::nat, TableKind::mangle, TableKind::raw}) {
+    if (shown == hooks_set(kind)) return kind;
+  }
+  if (may_be(hint)) return hint;
+  // Older kernels have no INPUT in nat; one chain alone is most often of filter or nat.
+  for (const TableKind kind : {TableKind::filter, TableKind::nat}) {
+    if (may_be(kind)) return kind;
+  }
+  return TableKind::mangle;
+}
+
+void Outputs::heading(TableKind table) {
+  if (!list_.back().lines.empty()) list_.emplace_back();
+  list_.back().named = table;
+}
+
+void Outputs::chain(std::string_view name) {
+  const auto* hook = std::find_if(std::begin(all_hooks), std::end(all_hooks),
+                                  [name](Hook h) { return name == hook_name(h); });
+  if (hook == std::end(all_hooks)) {
+    list_.back().past_built_in = true;
+    return;
+  }
+  const auto bit = static_cast<HookSet>(1U << static_cast<int>(*hook));
+  if (list_.back().past_built_in || (list_.back().shown & bit) != 0) list_.emplace_back();
+  list_.back().shown |= bit;
+}
+
+void Outputs::line(std::string_view text, std::uint32_t number) {
+  list_.back().lines.push_back({text, number});
+}
+
+TableBuilder& ShownTables::table(TableKind kind) {
+  const auto at = std::find_if(tables_.begin(), tables_.end(),
+                               [kind](const Shown& shown) { return shown.builder.kind() == kind; });
+  if (at != tables_.end()) return at->builder;
+  return tables_.emplace_back(Shown{TableBuilder(kind), {}}).builder;
+}
+
+void ShownTables::show(TableKind kind, const std::string& chain, Problem& problem) {
+  TableBuilder& builder = table(kind);
+  const auto at = std::find_if(tables_.begin(), tables_.end(),
+                               [kind](const Shown& shown) { return shown.builder.kind() == kind; });
+  at->chains.insert(chain);
+  if (!builder.find(chain)) builder.define(chain, 1, problem);
+}
+
+Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
+  for (Shown& shown : tables_) {
+    TableBuilder::Finished finished = std::move(shown.builder).finish();
+    if (finished.bad_line != 0) {
+      return Error{ruleset.file, finished.bad_line, 0, finished.message};
+    }
+    Table& table = finished.table;
+    const bool older_nat = is_older_nat(table.kind, shown.chains);
+    for (Chain& chain : table.chains) {
+      note_unknown_targets(chain, ruleset, table.kind);
+      if (shown.chains.contains(chain.name) || (older_nat && chain.hook == Hook::input)) continue;
+      ruleset.notes.push_back(
+          fmt::format("{}: the chain {} is not shown", table_name(table.kind), chain.name));
+      chain.rules.push_back({.target = UnmodelledTarget{std::string(chain_not_shown), {}, false}});
+    }
+    ruleset.tables.push_back(std::move(table));
+  }
+  return ruleset;
+}
+
+}  // namespace wayout::netfilter::text
