@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <vector>
@@ -129,6 +130,18 @@ TEST(Checksum, Crc32cExamplesOfRfc3720) {
   EXPECT_EQ(crc32c(Bytes(32, 0x00)), 0x8a9136aaU);
   EXPECT_EQ(crc32c(Bytes(32, 0xff)), 0x62a8ab43U);
   EXPECT_EQ(crc32c(rising), 0x46dd794eU);
+}
+
+TEST(Checksum, OfSctpCountsItsFieldAsZeroAndLiesLittleEndian) {
+  Bytes packet(16, 0x5a);
+  Bytes zeroed = packet;
+  std::fill(zeroed.begin() + 8, zeroed.begin() + 12, 0);
+  const std::uint32_t checksum = sctp_checksum(packet);
+  EXPECT_EQ(checksum, crc32c(zeroed));
+  header_at<SctpHeader>(std::span(packet))->checksum = checksum;
+  EXPECT_EQ(packet[8], checksum & 0xff);
+  EXPECT_EQ(packet[11], checksum >> 24);
+  EXPECT_EQ(sctp_checksum(packet), checksum);
 }
 
 }  // namespace
