@@ -6,7 +6,9 @@
 
 #include "commands.hpp"
 #include "host/escape.hpp"
-#include "host/machine.hpp"
+#include "host/find.hpp"
+#include "host/live/read.hpp"
+#include "host/snapshot/read.hpp"
 #include "why/answer.hpp"
 #include "why/report.hpp"
 
@@ -59,6 +61,19 @@ Result<why::Question> question_of(const WhyOptions& o) {
   return q;
 }
 
+/// Who sends: a namespace by name, or the one that owns an address, which then is the source.
+Result<std::uint32_t> find_sender(const host::Machine& machine, const std::string& who,
+                                  wire::IpAddress& source) {
+  const auto address = wire::IpAddress::parse(who);
+  if (!address) return host::find_namespace(machine, who);
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    if (machine.hosts[i].interfaces.owner_of(*address) == no_device) continue;
+    source = *address;
+    return i;
+  }
+  return Error{.message = fmt::format("no namespace has the address {}", who)};
+}
+
 bool wants_colour() {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
@@ -89,13 +104,12 @@ void add_why(CLI::App& app, WhyOptions& o) {
 int run_why(const WhyOptions& o) {
   Result<why::Question> question = question_of(o);
   if (!question) return fail(question.error().text());
-  Result<host::Machine> machine =
-      o.snapshot.empty() ? host::read_live(o.from) : host::read_snapshot(o.snapshot);
+  Result<host::Machine> machine = o.snapshot.empty() ? host::live::read({.about = {o.from}})
+                                                     : host::snapshot::read(o.snapshot);
   if (!machine) return fail(machine.error().text());
-  const Result<host::Origin> from = host::find_origin(*machine, o.from);
+  const Result<std::uint32_t> from = find_sender(*machine, o.from, question->source);
   if (!from) return fail(from.error().text());
-  question->from = from->host;
-  question->source = from->source;
+  question->from = *from;
 
   const why::Answer answer = why::answer(*machine, *question);
   const std::string report =

@@ -92,8 +92,7 @@ Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, 
   const std::uint32_t mtu = stack.host.devices[port].mtu_bytes;
   const std::size_t size = packet.network().size();
   if (size <= mtu && packet.fragment_max_bytes == 0) return Stop::go_on();
-  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
-  if (size > mtu && ip->has_dont_fragment())
+  if (size > mtu && ip::must_not_fragment(packet, mtu))
     return Stop::drop(Stage::br_nf_dev_queue_xmit, DropReason::NOT_SPECIFIED, Cause::mtu(port, mtu));
   for (Packet& piece : ip::fragment(packet, mtu)) {
     piece.device = port;

@@ -34,12 +34,12 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
                               stack.state.now_ms};
   netfilter::Cursor cursor;
   Stop stop;
+  // A re-routed packet leaves through another device; the hook's functions still see the first.
   while (!stop && !cursor.done) {
     stop = netfilter::run(hook, packet, {in, out}, around, changes, cursor, trace);
     if (!stop && cursor.reroute) {
       cursor.reroute = false;
       stop = reroute(packet, stack, trace);
-      out = packet.routing.egress;
     }
   }
   for (Packet& answer : made) send_answer(std::move(answer), packet, stack);  // resets, errors

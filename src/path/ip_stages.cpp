@@ -15,7 +15,8 @@ namespace {
 bool somebody_listens(const Packet& packet, const Stack& stack) {
   const route::Flow flow = route::flow_of(packet);
   for (const Socket& socket : stack.sockets) {
-    if (socket.protocol == flow.protocol && socket.local == flow.destination &&
+    const bool bound_here = !socket.local.is_set() || socket.local == flow.destination;
+    if (socket.protocol == flow.protocol && bound_here &&
         socket.local_port == flow.dport && socket.remote == flow.source &&
         socket.remote_port == flow.sport)
       return true;
@@ -159,9 +160,19 @@ Stop forward(Packet& packet, Stack& stack, T& trace) {
 }
 
 template <Trace T>
+Stop options(Packet& packet, Stack& stack, T& trace) {
+  const host::Host& host = stack.host;
+  std::vector<ip::IcmpError> errors;
+  const Stop stop = ip::options(packet, host.fib, host.interfaces, errors, trace);
+  for (const ip::IcmpError& error : errors) send_error(packet, error, stack);
+  return stop;
+}
+
+template <Trace T>
 Stop defragment(Packet& packet, Hook hook, Stack& stack, T& trace) {
   if (hook != Hook::input && !stack.host.conntrack_config.enabled) return Stop::go_on();
-  return ip::defragment(packet, hook, stack.state.fragments, stack.state.now_ms, trace);
+  const DeviceId vrf = stack.host.interfaces.l3_domain(packet.device);
+  return ip::defragment(packet, hook, vrf, stack.state.fragments, stack.state.now_ms, trace);
 }
 
 template <Trace T>
@@ -202,6 +213,7 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
   template Stop deliver(Packet&, Stack&, T&);                    \
   template Stop error_route(Packet&, Stack&, T&);                \
   template Stop forward(Packet&, Stack&, T&);                    \
+  template Stop options(Packet&, Stack&, T&);                    \
   template Stop defragment(Packet&, Hook, Stack&, T&);           \
   template Stop vrf(Packet&, Stack&, T&);                        \
   template Stop arp(Packet&, Stack&, T&);

@@ -30,16 +30,14 @@ Stop leave(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
   packet.device = packet.routing.egress;
   const link::Device& device = host.devices[packet.device];
-  const std::uint32_t mtu = packet.routing.mtu_bytes != 0
-                                ? std::min(packet.routing.mtu_bytes, device.mtu_bytes)
-                                : device.mtu_bytes;
+  const std::uint32_t mtu =
+      packet.routing.mtu_bytes != 0 ? packet.routing.mtu_bytes : device.mtu_bytes;
   const std::size_t size = packet.network().size();
   const bool super_packet = packet.segment_bytes != 0;
   if ((size <= mtu || super_packet) && packet.fragment_max_bytes == 0)
     return neighbour(packet, stack, trace);
 
-  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
-  if (size > mtu && ip->has_dont_fragment()) {
+  if (size > mtu && ip::must_not_fragment(packet, mtu)) {
     send_error(packet, {wire::IcmpHeader::unreachable, 4, mtu}, stack);
     return Stop::drop(Stage::ip_fragment, DropReason::PKT_TOO_BIG, Cause::mtu(packet.device, mtu));
   }
@@ -52,9 +50,9 @@ Stop leave(Packet& packet, Stack& stack, T& trace) {
                 .by = Cause::mtu(packet.device, mtu),
                 .packet = packet.number});
   }
-  for (std::size_t i = 0; i + 1 < pieces.size(); ++i)
-    stack.work.push_back({Work::Kind::resolved, std::move(pieces[i])});
-  packet = std::move(pieces.back());
+  for (std::size_t i = pieces.size(); i-- > 1;)  // next, and in their order
+    stack.work.push_front({Work::Kind::resolved, std::move(pieces[i])});
+  packet = std::move(pieces.front());
   return neighbour(packet, stack, trace);
 }
 

@@ -53,7 +53,8 @@ struct Ended {
 /// A socket of the question's own (the asker's, the answerer's): delivered packets for it arrive.
 struct Socket {
   std::uint8_t protocol = 0;
-  wire::IpAddress local, remote;
+  wire::IpAddress local;                          ///< not set: any address of the namespace
+  wire::IpAddress remote;
   std::uint16_t local_port = 0, remote_port = 0;  ///< ICMP: both the id
 };
 

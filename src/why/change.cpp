@@ -4,9 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "host/provenance.hpp"
 #include "netfilter/print.hpp"
-#include "route/print.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {
@@ -26,7 +24,7 @@ std::string command_of(const netfilter::Ruleset& ruleset) {
 
 /// The part of `-A CHAIN …` behind the chain.
 std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
-  const std::string text = netfilter::rule_text(chain, rule);
+  const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
   return text.substr(std::min(head.size(), text.size()));
 }
@@ -185,9 +183,7 @@ Change default_route(const host::Machine& machine, std::uint32_t host,
 
 Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef ref) {
   const host::Host& h = machine.hosts[host];
-  const std::uint32_t table = h.fib.tables[ref.table].id;
-  std::string text = route::text(h.fib.route(ref), h.devices.names());
-  if (table != route::table_main) text += fmt::format(" table {}", table);
+  const std::string text = route_line(h, ref);
   return {.host = host,
           .command = fmt::format("ip route del {}", text),
           .lasting = keep_network,

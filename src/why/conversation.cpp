@@ -20,7 +20,12 @@ constexpr std::size_t tcp_headers_bytes = 40, udp_headers_bytes = 28;
 
 Endpoints endpoints_of(const Packet& packet) {
   const route::Flow flow = route::flow_of(packet);
-  return {flow.source, flow.destination, flow.sport, flow.dport};
+  if (flow.protocol != wire::protocol::icmp) return {flow.source, flow.destination, flow.sport, flow.dport};
+  const auto network = packet.network();
+  const std::size_t header = wire::header_at<wire::Ipv4Header>(network)->header_bytes();
+  const auto* icmp = wire::header_at<wire::IcmpHeader>(network, header);
+  const std::uint16_t id = icmp == nullptr ? std::uint16_t{0} : std::uint16_t{icmp->id};
+  return {flow.source, flow.destination, id, id};
 }
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
@@ -46,7 +51,7 @@ class Script {
                         .protocol = protocol_of(question_.probe),
                         .dont_fragment = question_.dont_fragment};
     if (question_.probe == Probe::icmp) {
-      return wire::make_icmp_echo(ip, index % 2 == 1, source_port(question_), icmp_id_sequence,
+      return wire::make_icmp_echo(ip, index % 2 == 1, ends.sport, icmp_id_sequence,
                                   payload(udp_headers_bytes));
     }
     if (question_.probe == Probe::udp)
@@ -135,8 +140,7 @@ class Conversation {
   /// Send one leg and see where it came to. False: it ended the conversation.
   bool out_leg(std::size_t index);
   bool back_leg(std::size_t index);
-  bool answered_by_stack(std::uint32_t probe);
-  [[nodiscard]] std::uint32_t stack_answer(std::uint32_t probe) const;
+  [[nodiscard]] std::uint32_t echo_reply_to(std::uint32_t probe) const;
   [[nodiscard]] host::DeviceRef last_router(std::uint32_t packet) const;
   Arrival run_leg(Way way, std::uint32_t packet);
   [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
@@ -168,7 +172,7 @@ Account Conversation::play() {
                                    .local_port = account_.asked.sport,
                                    .remote_port = account_.asked.dport});
   bool arrived = true;
-  for (std::size_t index = 0; arrived && index < script_.legs() && !account_.nothing_listens; ++index)
+  for (std::size_t index = 0; arrived && index < script_.legs(); ++index)
     arrived = index % 2 == 0 ? out_leg(index) : back_leg(index);
   if (arrived) {
     account_.verdict = Verdict::delivered;
@@ -259,38 +263,19 @@ bool Conversation::out_leg(std::size_t index) {
   account_.reached = arrival.end.host;
   if (index == 0) account_.seen = endpoints_of(arrival.end.packet);
   if (const auto mss = mss_of(arrival.end.packet); mss != 0) script_.heard_mss(mss);
-  account_.nothing_listens = arrival.kind == Arrival::Kind::refused;
-  return !account_.nothing_listens || answered_by_stack(number);
+  if (arrival.kind == Arrival::Kind::refused) lose(Way::out, arrival.end);
+  return arrival.kind != Arrival::Kind::refused;
 }
 
-/// The reset or port unreachable that the far stack sent by itself has walked already.
-bool Conversation::answered_by_stack(std::uint32_t probe) {
-  const std::uint32_t number = stack_answer(probe);
-  const Arrival arrival = arrival_of(number);
-  account_.direction = Way::back;
-  account_.legs.push_back({Way::back, number, wire::describe_ip(arrival.end.packet.network())});
-  if (arrival.kind != Arrival::Kind::lost && arrival.end.host == question_.from) {
-    account_.end = arrival.end;
-    return true;
-  }
-  lose(Way::back, arrival.end);
-  return false;
-}
-
-/// The packet by which the far stack answered `probe` itself: echo reply, reset, port unreachable.
-std::uint32_t Conversation::stack_answer(std::uint32_t probe) const {
+/// The echo reply that the far stack made by itself to `probe`; it has walked already.
+std::uint32_t Conversation::echo_reply_to(std::uint32_t probe) const {
   for (const path::JourneyEnd& e : journey_.ends()) {
     if (e.packet.answers != probe || e.packet.ethertype != wire::ethertype::ipv4) continue;
     const auto network = e.packet.network();
     const auto* ip = wire::header_at<wire::Ipv4Header>(network);
     if (ip == nullptr) continue;
     const auto* icmp = wire::header_at<wire::IcmpHeader>(network, ip->header_bytes());
-    if (icmp == nullptr) continue;
-    const bool answers =
-        question_.probe == Probe::tcp    ? ip->protocol == wire::protocol::tcp
-        : question_.probe == Probe::icmp ? icmp->type == wire::IcmpHeader::echo_reply
-                                         : icmp->type == wire::IcmpHeader::unreachable;
-    if (answers) return e.packet.number;
+    if (icmp != nullptr && icmp->type == wire::IcmpHeader::echo_reply) return e.packet.number;
   }
   return 0;
 }
@@ -323,7 +308,7 @@ bool Conversation::back_leg(std::size_t index) {
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
     journey_.receive(outside_->from, std::move(frame));
   } else if (question_.probe == Probe::icmp) {
-    number = stack_answer(probe);  // it has walked already
+    number = echo_reply_to(probe);
     account_.legs.push_back({Way::back, number, {}});
   } else {
     number = journey_.new_number();

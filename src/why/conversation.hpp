@@ -53,7 +53,6 @@ struct Account {
   Endpoints asked;                     ///< as the sender's socket has them
   std::optional<Endpoints> seen;       ///< as the far end saw the first packet
   std::optional<std::uint32_t> reached;  ///< host in which the probe was delivered; none: outside
-  bool nothing_listens = false;        ///< it was answered by a refusal
   bool circles = false;                ///< frames never came to rest
   std::optional<host::DeviceRef> uplink;  ///< where it left this machine
   std::string told;                    ///< the ICMP error the sender got, in words; "": silence

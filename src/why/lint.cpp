@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "netfilter/print.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {

@@ -85,7 +85,6 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
                    ? cause_of(machine.hosts[a.end.cause_host], a.end.stop.cause)
                    : Json();
   j["translated"] = a.seen ? endpoints(*a.seen) : Json();
-  if (a.nothing_listens) j["listening"] = false;
   if (!a.told.empty()) j["told"] = a.told;
   j["steps"] = Json::array();
   for (const Leg& leg : a.legs)

@@ -61,10 +61,6 @@ void Report::heading() {
     case Verdict::delivered:
       text = fmt::format("{} {} reaches {} and the answer comes back", colour("1;32", "delivered:"),
                          from, asked());
-      if (a_.nothing_listens) {
-        text = fmt::format("{} {} reaches {}, but nothing listens there: connection refused",
-                           colour("1;33", "delivered:"), from, asked());
-      }
       break;
     case Verdict::dropped:
       text = fmt::format("{} {} {} {}: {}", colour("1;31", "dropped:"), from,

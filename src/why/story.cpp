@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "netfilter/evaluate.hpp"
-#include "netfilter/print.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {
@@ -42,7 +41,7 @@ std::string missed_phrase(const netfilter::Rule& rule, std::uint32_t value) {
   }
   const std::size_t match = value - static_cast<std::uint32_t>(Missed::first_match);
   if (match >= rule.matches.size()) return "match";
-  return netfilter::match_text(rule.matches[match]);
+  return match_line(rule.matches[match]);
 }
 
 const char* route_word(RouteType type) {
@@ -173,7 +172,10 @@ void Teller::one(const Step& step) {
     case Did::tracked: {
       constexpr const char* words[] = {"INVALID", "ESTABLISHED", "RELATED", "NEW", "ESTABLISHED",
                                        "RELATED", "UNTRACKED"};
-      add(step, stage, "tracked", step.value < 7 ? words[step.value] : "", by);
+      const bool listed = step.by.kind() == CauseKind::conntrack &&
+                          step.by.connection() <= host.connections.size();
+      add(step, stage, "tracked", step.value < 7 ? words[step.value] : "",
+          listed ? "an entry from before" : "");
       break;
     }
     case Did::translated:
@@ -214,6 +216,7 @@ void Teller::one(const Step& step) {
     case Did::received:
       if (all_) add(step, stage, "received", "", "");
       break;
+    case Did::passed_over:
     case Did::kept:
     case Did::sent:
     case Did::learned:

@@ -1,5 +1,7 @@
 #include "why/words.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "netfilter/print.hpp"
@@ -43,6 +45,8 @@ const char* bridge_phrase(BridgeCause why) {
     case BridgeCause::locked: return "is locked for MACs that are not in the fdb";
     case BridgeCause::static_fdb: return "has an fdb entry that sends it elsewhere";
     case BridgeCause::own_source: return "got a frame with a MAC of its own as source";
+    case BridgeCause::no_port: return "is the only one: there is nowhere to send it";
+    case BridgeCause::arp_proxy: return "answers ARP in another's place";
     case BridgeCause::group_filtered: return "does not forward link-local groups";
     case BridgeCause::none: break;
   }
@@ -182,19 +186,48 @@ RulePlace rule_place(const host::Host& host, RuleRef ref) {
           .command = ruleset.backend == netfilter::Backend::nft ? "iptables" : "iptables-legacy"};
 }
 
+namespace {
+
+std::vector<std::string> device_names(const host::Host& host) {
+  std::vector<std::string> names;
+  for (const link::Device& device : host.devices.list) names.push_back(device.name);
+  return names;
+}
+
+}  // namespace
+
+std::string route_line(const host::Host& host, RouteRef route) {
+  const std::vector<std::string> devices = device_names(host);
+  return route::text(host.fib, route, {devices, host.table_names});
+}
+
+std::string routing_rule_line(const host::Host& host, std::uint32_t position) {
+  const std::vector<std::string> devices = device_names(host);
+  std::string line = route::rule_text(host.fib, position, {devices, host.table_names});
+  std::replace(line.begin(), line.end(), '\t', ' ');
+  return line;
+}
+
+std::string match_line(const netfilter::Match& match) {
+  const netfilter::Chain chain{.name = "-"};
+  netfilter::Rule rule;
+  rule.matches.push_back(match);
+  return netfilter::print_rule(chain, rule, wire::Family::ipv4).substr(std::string_view("-A - ").size());
+}
+
 std::string cause_line(const host::Host& host, const Cause& cause) {
   switch (cause.kind()) {
     case CauseKind::sysctl:
       return fmt::format("{} = {}", sysctl_key(host, cause), sysctl_value(host, cause));
     case CauseKind::rule:
-      return netfilter::rule_text(host.netfilter.chain(cause.rule_ref()),
-                                  host.netfilter.rule(cause.rule_ref()));
+      return netfilter::print_rule(host.netfilter.chain(cause.rule_ref()),
+                                   host.netfilter.rule(cause.rule_ref()), wire::Family::ipv4);
     case CauseKind::policy:
-      return netfilter::policy_text(host.netfilter.chain(cause.rule_ref()));
+      return netfilter::print_chain(host.netfilter.chain(cause.rule_ref()));
     case CauseKind::route:
-      return route::text(host.fib, cause.route(), host.devices_names());
+      return route_line(host, cause.route());
     case CauseKind::no_route: return "no route";
-    case CauseKind::routing_rule: return route::text(host.fib.rules[cause.value()]);
+    case CauseKind::routing_rule: return routing_rule_line(host, cause.value());
     case CauseKind::neighbour:
       return fmt::format("neighbour on {}", device_name(host, cause.device()));
     case CauseKind::bridge:

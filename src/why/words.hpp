@@ -24,6 +24,13 @@ namespace wayout::why {
 /// `net.ipv4.ip_forward = 0`. For what is missing, a phrase that says so.
 [[nodiscard]] std::string cause_line(const host::Host& host, const Cause& cause);
 
+/// `default via 10.0.0.1 dev eth0`, as `ip route` prints it.
+[[nodiscard]] std::string route_line(const host::Host& host, RouteRef route);
+/// `32766: from all lookup main`, as `ip rule` prints it.
+[[nodiscard]] std::string routing_rule_line(const host::Host& host, std::uint32_t position);
+/// `-m tcp --dport 80`.
+[[nodiscard]] std::string match_line(const netfilter::Match& match);
+
 /// Where a rule stands: `filter`, `FORWARD`, number from 1 (0: policy), command of its backend.
 struct RulePlace {
   std::string table, chain;
