@@ -18,12 +18,14 @@ struct Config {
   bool accounting = false;           ///< nf_conntrack_acct
   bool timestamp = false;
   std::uint32_t tcp_max_retrans = 3;
-  std::uint32_t tcp_timeout_s[10] = {0, 120, 60, 432000, 120, 60, 30, 120, 10, 120};  ///< by TcpState
+  /// By TcpState.
+  std::uint32_t tcp_timeout_s[10] = {0, 120, 60, 432000, 120, 60, 30, 120, 10, 120};
   std::uint32_t tcp_timeout_max_retrans_s = 300, tcp_timeout_unacknowledged_s = 300;
   std::uint32_t udp_timeout_s = 30, udp_timeout_stream_s = 120;
   std::uint32_t icmp_timeout_s = 30, generic_timeout_s = 600;
   std::uint32_t gre_timeout_s = 30, gre_timeout_stream_s = 180;
-  std::uint32_t sctp_timeout_s[9] = {0, 10, 3, 3, 210, 3, 3, 3, 30};  ///< by SctpState
+  /// By SctpState.
+  std::uint32_t sctp_timeout_s[9] = {0, 10, 3, 3, 210, 3, 3, 3, 30};
 };
 
 /// `conntrack -S` of the namespace.

@@ -34,9 +34,8 @@ Stop Table::confirm(Packet& packet, std::int64_t now_ms) {
     ++statistics.insert_failed;
     ++statistics.drop;
     return Stop::drop(Stage::nf_hook_slow, DropReason::NETFILTER_DROP,
-                      connection.ports_exhausted
-                          ? Cause::nat(NatCause::ports_exhausted)
-                          : Cause::conntrack(ConntrackCause::clash, rival));
+                      connection.ports_exhausted ? Cause::nat(NatCause::ports_exhausted)
+                                                 : Cause::conntrack(ConntrackCause::clash, rival));
   }
   connection.expires_ms += now_ms;
   connection.status |= Status::confirmed;

@@ -58,8 +58,8 @@ TEST_F(Clash, OfTheSameFlowWithoutTrackerIsMerged) {
     table = {};
     const std::vector<std::uint8_t> payload(8);
     const auto make = [&] {
-      return Packet::from_ip(
-          wire::make_ipv4({.source = client, .destination = server, .protocol = protocol}, payload));
+      return Packet::from_ip(wire::make_ipv4(
+          {.source = client, .destination = server, .protocol = protocol}, payload));
     };
     Packet first = make(), second = make();
     EXPECT_FALSE(race(first, second, true));
@@ -69,7 +69,8 @@ TEST_F(Clash, OfTheSameFlowWithoutTrackerIsMerged) {
 
 TEST_F(Clash, OfTheMirroredFlowIsMerged) {
   Packet first = udp();
-  Packet second = Packet::from_ip(wire::make_udp({.source = server, .destination = client}, 53, 1000));
+  Packet second =
+      Packet::from_ip(wire::make_udp({.source = server, .destination = client}, 53, 1000));
   EXPECT_FALSE(race(first, second, false));
   EXPECT_EQ(second.connection, first.connection);
   EXPECT_EQ(table.statistics.clash_resolve, 1U);

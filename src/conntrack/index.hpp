@@ -36,7 +36,8 @@ class Index {
   void erase(std::uint32_t hash, std::uint32_t value) {
     if (slots_.empty()) return;
     std::size_t i = home(hash);
-    while (slots_[i].value != none && (slots_[i].hash != hash || slots_[i].value != value)) i = next(i);
+    while (slots_[i].value != none && (slots_[i].hash != hash || slots_[i].value != value))
+      i = next(i);
     if (slots_[i].value == none) return;
     --used_;
     // Close the gap: pull back what a probe could no longer reach across it.
@@ -62,7 +63,8 @@ class Index {
 
   void place(Slot slot) {
     std::size_t i = home(slot.hash);
-    while (slots_[i].value != none) i = next(i);
+    while (slots_[i].value != none)
+      i = next(i);
     slots_[i] = slot;
   }
   void grow() {

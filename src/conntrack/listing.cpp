@@ -25,7 +25,9 @@ struct Word {
   std::string_view value;  ///< behind it
 };
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
 
 std::vector<Word> split(std::string_view line) {
   std::vector<Word> words;
@@ -36,7 +38,8 @@ std::vector<Word> split(std::string_view line) {
       continue;
     }
     std::size_t end = at;
-    while (end < line.size() && !is_blank(line[end])) ++end;
+    while (end < line.size() && !is_blank(line[end]))
+      ++end;
     Word word{.text = line.substr(at, end - at), .column = at + 1};
     if (const auto equals = word.text.find('='); equals != std::string_view::npos) {
       word.key = word.text.substr(0, equals);
@@ -162,7 +165,8 @@ class LineReader {
   std::optional<bool> read_tuple_word(const Word& word) {
     if (word.key == "src" && ++tuples_begun_ > 2) return fail(word.column, "a third tuple");
     if (word.key == "timeout") return take_gre_timeout(word, connection_.gre.timeout_s);
-    if (word.key == "stream_timeout") return take_gre_timeout(word, connection_.gre.stream_timeout_s);
+    if (word.key == "stream_timeout")
+      return take_gre_timeout(word, connection_.gre.stream_timeout_s);
     if (tuples_begun_ == 0) return fail(word.column, "the addresses are missing");
     const int d = tuples_begun_ - 1;
     Tuple& tuple = connection_.tuples[d];
@@ -252,7 +256,8 @@ class LineReader {
     }
     set_status();
     if (procfs_ && listed_.uses > 0) --listed_.uses;
-    if (listed_ != Listed{}) connection_.listed = std::make_shared<const Listed>(std::move(listed_));
+    if (listed_ != Listed{})
+      connection_.listed = std::make_shared<const Listed>(std::move(listed_));
     return true;
   }
 
@@ -270,7 +275,8 @@ class LineReader {
     if (translated.destination != original.destination ||
         translated.destination_port != original.destination_port)
       c.status |= Status::destination_nat;
-    for (TcpPeer& peer : c.tcp.seen) peer.flags = TcpPeer::be_liberal | TcpPeer::sack_permitted;
+    for (TcpPeer& peer : c.tcp.seen)
+      peer.flags = TcpPeer::be_liberal | TcpPeer::sack_permitted;
     // These states are reached by a FIN only, and the next SYN may reopen the connection.
     if (c.tcp.state >= TcpState::fin_wait && c.tcp.state <= TcpState::time_wait)
       c.tcp.seen[0].flags |= TcpPeer::close_init;

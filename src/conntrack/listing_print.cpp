@@ -24,15 +24,24 @@ using Out = std::back_insert_iterator<std::string>;
 /// The kernel has lost its tracker for DCCP; conntrack still knows the name.
 std::string_view protocol_name(std::uint8_t number, ListingFormat format) {
   switch (number) {
-    case protocol::tcp: return "tcp";
-    case protocol::udp: return "udp";
-    case protocol::udplite: return "udplite";
-    case protocol::icmp: return "icmp";
-    case protocol::icmpv6: return "icmpv6";
-    case protocol::gre: return "gre";
-    case protocol::sctp: return "sctp";
-    case protocol::dccp: return format == ListingFormat::procfs ? "unknown" : "dccp";
-    default: return "unknown";
+    case protocol::tcp:
+      return "tcp";
+    case protocol::udp:
+      return "udp";
+    case protocol::udplite:
+      return "udplite";
+    case protocol::icmp:
+      return "icmp";
+    case protocol::icmpv6:
+      return "icmpv6";
+    case protocol::gre:
+      return "gre";
+    case protocol::sctp:
+      return "sctp";
+    case protocol::dccp:
+      return format == ListingFormat::procfs ? "unknown" : "dccp";
+    default:
+      return "unknown";
   }
 }
 
@@ -74,7 +83,9 @@ void print_direction(Out out, const Connection& connection, Direction direction,
   }
 }
 
-std::int64_t whole_seconds(std::int64_t ms) { return std::max<std::int64_t>(ms, 0) / 1000; }
+std::int64_t whole_seconds(std::int64_t ms) {
+  return std::max<std::int64_t>(ms, 0) / 1000;
+}
 
 void print_tail(Out out, const Connection& connection, ListingFormat format, std::int64_t now_ms) {
   static const Listed nothing;
@@ -94,8 +105,12 @@ void print_tail(Out out, const Connection& connection, ListingFormat format, std
 
 }  // namespace
 
-std::string_view state_name(TcpState state) { return tcp_names[static_cast<std::size_t>(state)]; }
-std::string_view state_name(SctpState state) { return sctp_names[static_cast<std::size_t>(state)]; }
+std::string_view state_name(TcpState state) {
+  return tcp_names[static_cast<std::size_t>(state)];
+}
+std::string_view state_name(SctpState state) {
+  return sctp_names[static_cast<std::size_t>(state)];
+}
 
 std::string print_connection(const Connection& connection, ListingFormat format,
                              std::int64_t now_ms) {
@@ -106,8 +121,7 @@ std::string print_connection(const Connection& connection, ListingFormat format,
   if (format != ListingFormat::plain)
     fmt::format_to(out, "{}", original.source.is_v4() ? "ipv4     2 " : "ipv6     10 ");
   fmt::format_to(out, "{:<8} {} ", protocol_name(original.protocol, format), original.protocol);
-  if (offload.empty())
-    fmt::format_to(out, "{} ", whole_seconds(connection.expires_ms - now_ms));
+  if (offload.empty()) fmt::format_to(out, "{} ", whole_seconds(connection.expires_ms - now_ms));
   print_state(out, connection);
   if (original.protocol == protocol::gre && format == ListingFormat::procfs) {
     fmt::format_to(out, "timeout={}, stream_timeout={} ", connection.gre.timeout_s,

@@ -36,6 +36,7 @@ static_assert(hs == static_cast<int>(SctpState::heartbeat_sent));
 using Row = std::array<Cell, 9>;   // by SctpState
 using Rows = std::array<Row, 11>;  // by row_of()
 
+// clang-format off
 constexpr std::array<Rows, 2> transitions{{
     // original direction
     {{
@@ -67,22 +68,35 @@ constexpr std::array<Rows, 2> transitions{{
         Row{iv, cl, cw, ce, es, ss, sr, sa, es},  // HEARTBEAT ACK
     }},
 }};
+// clang-format on
 
 /// The row of a chunk type; none for DATA, SACK and others that change no state.
 std::optional<int> row_of(std::uint8_t type) {
   switch (type) {
-    case ChunkHeader::init: return 0;
-    case ChunkHeader::init_ack: return 1;
-    case ChunkHeader::abort: return 2;
-    case ChunkHeader::shutdown: return 3;
-    case ChunkHeader::shutdown_ack: return 4;
-    case ChunkHeader::error: return 5;
-    case ChunkHeader::cookie_echo: return 6;
-    case ChunkHeader::cookie_ack: return 7;
-    case ChunkHeader::shutdown_complete: return 8;
-    case ChunkHeader::heartbeat: return 9;
-    case ChunkHeader::heartbeat_ack: return 10;
-    default: return std::nullopt;
+    case ChunkHeader::init:
+      return 0;
+    case ChunkHeader::init_ack:
+      return 1;
+    case ChunkHeader::abort:
+      return 2;
+    case ChunkHeader::shutdown:
+      return 3;
+    case ChunkHeader::shutdown_ack:
+      return 4;
+    case ChunkHeader::error:
+      return 5;
+    case ChunkHeader::cookie_echo:
+      return 6;
+    case ChunkHeader::cookie_ack:
+      return 7;
+    case ChunkHeader::shutdown_complete:
+      return 8;
+    case ChunkHeader::heartbeat:
+      return 9;
+    case ChunkHeader::heartbeat_ack:
+      return 10;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -209,8 +223,8 @@ class Passage {
         return require(tag_ == 0);
       case ChunkHeader::abort:
       case ChunkHeader::shutdown_complete:
-        return require(tag_ == sctp_.tags[(chunk.flags & ChunkHeader::reflected_tag) != 0 ? 1 - own_
-                                                                                          : own_]);
+        return require(
+            tag_ == sctp_.tags[(chunk.flags & ChunkHeader::reflected_tag) != 0 ? 1 - own_ : own_]);
       case ChunkHeader::cookie_echo:
         return require(tag_ == sctp_.tags[own_]);
       case ChunkHeader::cookie_ack:
@@ -321,9 +335,12 @@ Opinion track_sctp(Connection& connection, const Observed& packet, const Config&
   for (Chunks chunks(bytes); chunks.chunk() != nullptr; chunks.next()) {
     switch (passage.take(chunks)) {
       case Passage::Outcome::taken:
-      case Passage::Outcome::skipped: break;
-      case Passage::Outcome::wrong_tag: return Opinion::invalid(Invalid::wrong_tag);
-      case Passage::Outcome::wrong_state: return Opinion::invalid(Invalid::wrong_state);
+      case Passage::Outcome::skipped:
+        break;
+      case Passage::Outcome::wrong_tag:
+        return Opinion::invalid(Invalid::wrong_tag);
+      case Passage::Outcome::wrong_state:
+        return Opinion::invalid(Invalid::wrong_state);
     }
   }
   if (passage.became_established()) connection.status |= Status::assured;

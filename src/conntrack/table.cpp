@@ -7,17 +7,16 @@
 namespace wayout::conntrack {
 namespace {
 
-constexpr std::uint32_t fold(std::uint64_t hash) {
-  return static_cast<std::uint32_t>(hash ^ hash >> 32);
-}
-
+/// The upper half of a product: all bits of the input count in each of the lower bits, by which
+/// the index finds its slot.
 std::uint32_t key_hash(const Tuple& tuple, std::uint16_t zone) {
-  return fold(std::hash<Tuple>{}(tuple) + zone * 0x9e3779b97f4a7c15ULL);
+  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+  return static_cast<std::uint32_t>((std::hash<Tuple>{}(tuple) + zone) * odd >> 32);
 }
 
 std::uint32_t source_hash(const Tuple& tuple, std::uint16_t zone) {
-  return key_hash({.source = tuple.source, .source_port = tuple.source_port,
-                   .protocol = tuple.protocol}, zone);
+  return key_hash(
+      {.source = tuple.source, .source_port = tuple.source_port, .protocol = tuple.protocol}, zone);
 }
 
 bool same_source(const Tuple& a, const Tuple& b) {
@@ -62,8 +61,8 @@ Table::Found Table::look_up(const Tuple& tuple, Zones zones, std::int64_t now_ms
 
 ConnectionId Table::taken_by(const Tuple& reply, ConnectionId asking, std::int64_t now_ms) {
   const Connection& own = pool_[asking];
-  const Found found = found_by(
-      keys_.find(key_hash(reply, own.zones.reply), [&](std::uint32_t handle) {
+  const Found found =
+      found_by(keys_.find(key_hash(reply, own.zones.reply), [&](std::uint32_t handle) {
         const Found entry = found_by(handle);
         const Connection& c = pool_[entry.id];
         return entry.id != asking && c.expires_ms > now_ms &&

@@ -22,8 +22,8 @@ struct Tracker {
   std::int64_t now_ms = 0;
 
   Packet udp(std::uint16_t sport, const IpAddress& from = client) {
-    return Packet::from_ip(
-        wire::make_udp({.source = from, .destination = server}, sport, 53, std::vector<std::uint8_t>(1)));
+    return Packet::from_ip(wire::make_udp({.source = from, .destination = server}, sport, 53,
+                                          std::vector<std::uint8_t>(1)));
   }
   Stop track(Packet& packet, Hook hook = Hook::prerouting) {
     return table.track(packet, hook, config, now_ms, chance, trace);
@@ -35,7 +35,9 @@ struct Tracker {
   }
 };
 
-Tuple udp_tuple(std::uint16_t sport) { return {client, server, sport, 53, 17}; }
+Tuple udp_tuple(std::uint16_t sport) {
+  return {client, server, sport, 53, 17};
+}
 
 TEST(Table, FindsAConfirmedEntryFromBothEnds) {
   Tracker t;
@@ -163,10 +165,11 @@ TEST(Table, ListsTheEntriesOfASourceNewestFirst) {
   }
   const auto listed = [&] {
     std::vector<ConnectionId> seen;
-    const ConnectionId none = t.table.newest_of_source(udp_tuple(1000), 0, [&](const Connection& c) {
-      seen.push_back(t.table.find(c.original(), {}, 0).id);
-      return false;
-    });
+    const ConnectionId none =
+        t.table.newest_of_source(udp_tuple(1000), 0, [&](const Connection& c) {
+          seen.push_back(t.table.find(c.original(), {}, 0).id);
+          return false;
+        });
     EXPECT_EQ(none, no_connection);
     return seen;
   };
@@ -191,12 +194,15 @@ TEST(Table, IsLiberalWithWhatItReadFromAListing) {
       "dst=10.0.1.2 sport=80 dport=1000 [ASSURED] mark=0 use=1\n",
       "conntrack.txt");
   ASSERT_TRUE(listing.ok());
-  for (const Connection& connection : *listing) t.table.insert(connection);
+  for (const Connection& connection : *listing)
+    t.table.insert(connection);
 
   Packet tcp = Packet::from_ip(
-      wire::make_tcp({.source = client, .destination = server},
-                     {.source_port = 1000, .destination_port = 80, .sequence = 77, .acknowledgement = 5,
-                      .flags = wire::TcpHeader::ack}));
+      wire::make_tcp({.source = client, .destination = server}, {.source_port = 1000,
+                                                                 .destination_port = 80,
+                                                                 .sequence = 77,
+                                                                 .acknowledgement = 5,
+                                                                 .flags = wire::TcpHeader::ack}));
   ASSERT_FALSE(t.track(tcp));
   EXPECT_EQ(tcp.ctinfo, CtInfo::established);
 

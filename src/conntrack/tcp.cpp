@@ -18,6 +18,7 @@ static_assert(s2 == static_cast<int>(TcpState::syn_sent2));
 using Row = std::array<Cell, 10>;  // by TcpState
 using Rows = std::array<Row, 6>;   // by TcpClass
 
+// clang-format off
 constexpr std::array<Rows, 2> transitions{{
     // original direction
     {{
@@ -39,6 +40,7 @@ constexpr std::array<Rows, 2> transitions{{
         Row{iv, cl, cl, cl, cl, cl, cl, cl, cl, cl},  // RST
     }},
 }};
+// clang-format on
 
 /// nf_ct_expires() below which an invalid closing packet does not shorten a connection's life.
 constexpr std::int64_t short_life_ms = 120'000;
@@ -170,8 +172,8 @@ struct RstJudgement {
 
 /// RFC 5961 seen from the middle: only a RST whose sequence is exactly what the peer expects closes
 /// an established connection at once.
-RstJudgement judge_rst(const Connection& connection, Direction direction,
-                       const TcpSegment& segment, const Config& config) {
+RstJudgement judge_rst(const Connection& connection, Direction direction, const TcpSegment& segment,
+                       const Config& config) {
   using Kind = RstJudgement::Kind;
   const TcpTracking& tcp = connection.tcp;
   if (is_closing(tcp.state)) return {Kind::in_window};
@@ -199,9 +201,8 @@ void note_invalid(Connection& connection, const Observed& packet, TcpClass class
   if (!connection.has(Status::assured) || connection.has(Status::fixed_timeout)) return;
   if (class_ != TcpClass::rst && class_ != TcpClass::fin) return;
   TcpTracking& tcp = connection.tcp;
-  const bool answers_closing =
-      tcp.last_direction != packet.direction &&
-      (tcp.last_class == TcpClass::fin || tcp.last_class == TcpClass::rst);
+  const bool answers_closing = tcp.last_direction != packet.direction &&
+                               (tcp.last_class == TcpClass::fin || tcp.last_class == TcpClass::rst);
   if (!answers_closing) {
     tcp.last_class = class_;
     tcp.last_direction = packet.direction;
@@ -265,7 +266,8 @@ Opinion track_tcp(Connection& connection, const Observed& packet, const Config& 
     return Opinion::invalid(Invalid::cannot_begin);
 
   TcpState old = tcp.state;
-  Cell next = transitions[static_cast<int>(direction)][static_cast<int>(class_)][static_cast<int>(old)];
+  Cell next =
+      transitions[static_cast<int>(direction)][static_cast<int>(class_)][static_cast<int>(old)];
   if (next == ss && old >= TcpState::time_wait) {
     if (may_reopen(tcp, direction)) return {Opinion::Kind::reopens};
     next = ig;
@@ -295,8 +297,10 @@ Opinion track_tcp(Connection& connection, const Observed& packet, const Config& 
     return Opinion::invalid(Invalid::out_of_window);
   if (judgement.kind == RstJudgement::Kind::test_window) {
     switch (check_window(tcp, direction, segment, config)) {
-      case InWindow::yes: break;
-      case InWindow::ignored: return {Opinion::Kind::ignored};
+      case InWindow::yes:
+        break;
+      case InWindow::ignored:
+        return {Opinion::Kind::ignored};
       case InWindow::no:
         note_invalid(connection, packet, class_, config);
         return Opinion::invalid(Invalid::out_of_window);

@@ -156,15 +156,16 @@ TcpSegment read_tcp(std::span<const std::uint8_t> bytes) {
                      .sack_end = header.acknowledgement};
   if (segment.has(TcpHeader::syn)) ++segment.end;
   if (segment.has(TcpHeader::fin)) ++segment.end;
-  read_options(bytes.subspan(sizeof(TcpHeader), header.header_bytes() - sizeof(TcpHeader)), segment);
+  read_options(bytes.subspan(sizeof(TcpHeader), header.header_bytes() - sizeof(TcpHeader)),
+               segment);
   return segment;
 }
 
 void take_options(TcpPeer& sender, const TcpSegment& segment) {
   if (!segment.has_options) return;
   sender.scale = segment.scale;
-  sender.flags = static_cast<std::uint8_t>((sender.flags & TcpPeer::be_liberal) |
-                                           segment.option_flags);
+  sender.flags =
+      static_cast<std::uint8_t>((sender.flags & TcpPeer::be_liberal) | segment.option_flags);
 }
 
 InWindow check_window(TcpTracking& tcp, Direction direction, const TcpSegment& segment,

@@ -94,19 +94,25 @@ Opinion track_generic(Connection& connection, const Observed& packet, const Conf
 
 Opinion track_protocol(Connection& connection, const Observed& packet, const Config& config) {
   switch (packet.segment.protocol) {
-    case wire::protocol::tcp: return track_tcp(connection, packet, config);
-    case wire::protocol::udp: return track_udp(connection, packet, config);
-    case wire::protocol::udplite: return track_udplite(connection, packet, config);
-    case wire::protocol::icmp: return track_icmp(connection, packet, config);
-    case wire::protocol::gre: return track_gre(connection, packet, config);
-    case wire::protocol::sctp: return track_sctp(connection, packet, config);
-    default: return track_generic(connection, packet, config);
+    case wire::protocol::tcp:
+      return track_tcp(connection, packet, config);
+    case wire::protocol::udp:
+      return track_udp(connection, packet, config);
+    case wire::protocol::udplite:
+      return track_udplite(connection, packet, config);
+    case wire::protocol::icmp:
+      return track_icmp(connection, packet, config);
+    case wire::protocol::gre:
+      return track_gre(connection, packet, config);
+    case wire::protocol::sctp:
+      return track_sctp(connection, packet, config);
+    default:
+      return track_generic(connection, packet, config);
   }
 }
 
 bool allows_clash(std::uint8_t protocol) {
-  return protocol != wire::protocol::tcp && protocol != wire::protocol::sctp &&
-         !is_icmp(protocol);
+  return protocol != wire::protocol::tcp && protocol != wire::protocol::sctp && !is_icmp(protocol);
 }
 
 }  // namespace wayout::conntrack

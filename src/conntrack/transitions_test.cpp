@@ -23,16 +23,22 @@ constexpr std::int64_t long_ms = 5'000'000;
 /// `new`: the packet begins another entry.
 std::string cell_of(const Opinion& opinion, const std::string& state, std::int64_t expires_ms) {
   switch (opinion.kind) {
-    case Opinion::Kind::invalid: return state + "!";
-    case Opinion::Kind::ignored: return state + "~";
-    case Opinion::Kind::last: return "del";
-    case Opinion::Kind::reopens: return "new";
-    case Opinion::Kind::part: return expires_ms == long_ms ? state + "~" : state;
+    case Opinion::Kind::invalid:
+      return state + "!";
+    case Opinion::Kind::ignored:
+      return state + "~";
+    case Opinion::Kind::last:
+      return "del";
+    case Opinion::Kind::reopens:
+      return "new";
+    case Opinion::Kind::part:
+      return expires_ms == long_ms ? state + "~" : state;
   }
   return "";
 }
 
-// The SYN in FW … LA passes unchanged; TW and CL are reopened, as these entries were closed by a FIN.
+// The SYN in FW … LA passes unchanged; TW and CL are reopened, as these entries were closed by a
+// FIN.
 constexpr const char* recorded_tcp = R"(
 dir packet SS  SR  ES  FW  CW  LA  TW  CL  S2
 O   S      SS~ SR~ ES~ FW~ CW~ LA~ new new S2
@@ -52,9 +58,11 @@ std::string tcp_cell(bool original, const std::string& letters, TcpState state) 
       {'S', TcpHeader::syn}, {'A', TcpHeader::ack}, {'F', TcpHeader::fin}, {'R', TcpHeader::rst}};
   static const char* names[] = {"NO", "SS", "SR", "ES", "FW", "CW", "LA", "TW", "CL", "S2"};
   wire::TcpFields fields{.sequence = 1000, .acknowledgement = 2000, .flags = 0};
-  for (const char letter : letters) fields.flags |= bits.at(letter);
+  for (const char letter : letters)
+    fields.flags |= bits.at(letter);
   if ((fields.flags & TcpHeader::ack) == 0) fields.acknowledgement = 0;
-  const auto ip = wire::make_tcp({.source = IpAddress::v4(1), .destination = IpAddress::v4(2)}, fields);
+  const auto ip =
+      wire::make_tcp({.source = IpAddress::v4(1), .destination = IpAddress::v4(2)}, fields);
 
   Connection connection;
   connection.status = Status::confirmed;
@@ -67,8 +75,7 @@ std::string tcp_cell(bool original, const std::string& letters, TcpState state) 
   const Config config{.tcp_be_liberal = true};
   const Opinion opinion = track_tcp(
       connection,
-      {.segment = *segment_of(ip),
-       .direction = original ? Direction::original : Direction::reply},
+      {.segment = *segment_of(ip), .direction = original ? Direction::original : Direction::reply},
       config);
   return cell_of(opinion, names[static_cast<int>(connection.tcp.state)], connection.expires_ms);
 }
@@ -98,11 +105,11 @@ TEST(Tcp, ReadsOptionsUpToTheFirstMalformedOne) {
     return fmt::format("{} {} {}", segment.scale, segment.option_flags, segment.sack_end);
   };
   EXPECT_EQ(read({3, 3, 7, 1, 4, 2, 1, 1}), "7 3 0");
-  EXPECT_EQ(read({3, 3, 15, 0}), "14 1 0");           // a shift above 14 counts as 14
-  EXPECT_EQ(read({0, 3, 3, 7}), "0 0 0");             // end of options
-  EXPECT_EQ(read({3, 0, 4, 2}), "0 0 0");             // length 0
-  EXPECT_EQ(read({1, 1, 1, 3}), "0 0 0");             // cut
-  EXPECT_EQ(read({3, 9, 7, 1}), "0 0 0");             // longer than what is there
+  EXPECT_EQ(read({3, 3, 15, 0}), "14 1 0");  // a shift above 14 counts as 14
+  EXPECT_EQ(read({0, 3, 3, 7}), "0 0 0");    // end of options
+  EXPECT_EQ(read({3, 0, 4, 2}), "0 0 0");    // length 0
+  EXPECT_EQ(read({1, 1, 1, 3}), "0 0 0");    // cut
+  EXPECT_EQ(read({3, 9, 7, 1}), "0 0 0");    // longer than what is there
   EXPECT_EQ(read({5, 10, 0, 0, 0, 1, 0, 0, 0, 9, 1, 1}), "0 0 9");
   EXPECT_EQ(read({5, 18, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 20, 0, 0, 0, 30, 1, 1}), "0 0 30");
   EXPECT_EQ(read({5, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1}), "0 0 0");
@@ -151,10 +158,26 @@ std::string sctp_cell(bool original, int chunk, SctpState state) {
   constexpr std::uint8_t tags[] = {17, 34};
   const bool init = chunk == 1 || chunk == 2;
   const std::uint8_t own = tags[original ? 0 : 1], peer = tags[original ? 1 : 0];
-  std::vector<std::uint8_t> bytes{0, 1, 0, 2, 0, 0, 0, chunk == 1 ? std::uint8_t{0} : own,
-                                  0, 0, 0, 0, static_cast<std::uint8_t>(chunk), 0, 0,
+  std::vector<std::uint8_t> bytes{0,
+                                  1,
+                                  0,
+                                  2,
+                                  0,
+                                  0,
+                                  0,
+                                  chunk == 1 ? std::uint8_t{0} : own,
+                                  0,
+                                  0,
+                                  0,
+                                  0,
+                                  static_cast<std::uint8_t>(chunk),
+                                  0,
+                                  0,
                                   init ? std::uint8_t{20} : std::uint8_t{8},
-                                  0, 0, 0, init ? peer : std::uint8_t{0}};
+                                  0,
+                                  0,
+                                  0,
+                                  init ? peer : std::uint8_t{0}};
   if (init) bytes.resize(32);
 
   Connection connection;
@@ -163,11 +186,11 @@ std::string sctp_cell(bool original, int chunk, SctpState state) {
   connection.sctp.state = state;
   connection.sctp.tags[0] = tags[0];
   connection.sctp.tags[1] = tags[1];
-  const Opinion opinion = track_sctp(
-      connection,
-      {.segment = {.protocol = 132, .bytes = bytes},
-       .direction = original ? Direction::original : Direction::reply},
-      {});
+  const Opinion opinion =
+      track_sctp(connection,
+                 {.segment = {.protocol = 132, .bytes = bytes},
+                  .direction = original ? Direction::original : Direction::reply},
+                 {});
   return cell_of(opinion, names[static_cast<int>(connection.sctp.state)], connection.expires_ms);
 }
 
@@ -197,14 +220,14 @@ TEST(Sctp, RefusesPacketsWhoseChunksMayNotStandTogether) {
     return track_sctp(connection, {.segment = {.protocol = 132, .bytes = bytes}}, {}).kind;
   };
   using Kind = Opinion::Kind;
-  EXPECT_EQ(kind({}), Kind::invalid);                                // no chunk
+  EXPECT_EQ(kind({}), Kind::invalid);  // no chunk
   EXPECT_EQ(kind({0, 0, 0, 4}), Kind::part);
   EXPECT_EQ(kind({0, 0, 0, 4, 0, 0, 0, 4}), Kind::part);
-  EXPECT_EQ(kind({0, 0, 0, 0}), Kind::invalid);                      // a chunk of no length
-  EXPECT_EQ(kind({0, 0, 0, 4, 11, 0, 0, 4}), Kind::invalid);         // COOKIE ACK is not first
+  EXPECT_EQ(kind({0, 0, 0, 0}), Kind::invalid);               // a chunk of no length
+  EXPECT_EQ(kind({0, 0, 0, 4, 11, 0, 0, 4}), Kind::invalid);  // COOKIE ACK is not first
   EXPECT_EQ(kind({11, 0, 0, 4, 0, 0, 0, 4}), Kind::part);
-  EXPECT_EQ(kind({14, 0, 0, 4, 0, 0, 0, 4}), Kind::invalid);         // SHUTDOWN COMPLETE is not alone
-  EXPECT_EQ(kind({1, 0, 0, 4}), Kind::invalid);                      // INIT without its fields
+  EXPECT_EQ(kind({14, 0, 0, 4, 0, 0, 0, 4}), Kind::invalid);  // SHUTDOWN COMPLETE is not alone
+  EXPECT_EQ(kind({1, 0, 0, 4}), Kind::invalid);               // INIT without its fields
 }
 
 }  // namespace

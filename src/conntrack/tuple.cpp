@@ -71,8 +71,8 @@ bool read_ports(std::span<const std::uint8_t> bytes, Tuple& tuple) {
 }  // namespace
 
 bool has_ports(std::uint8_t protocol) {
-  return protocol == protocol::tcp || protocol == protocol::udp ||
-         protocol == protocol::udplite || protocol == protocol::sctp;
+  return protocol == protocol::tcp || protocol == protocol::udp || protocol == protocol::udplite ||
+         protocol == protocol::sctp;
 }
 
 bool is_icmp(std::uint8_t protocol) {
@@ -105,9 +105,8 @@ std::optional<Segment> segment_of(std::span<const std::uint8_t> ip) {
 }
 
 std::optional<Tuple> tuple_of(const Segment& segment) {
-  Tuple tuple{.source = segment.source,
-              .destination = segment.destination,
-              .protocol = segment.protocol};
+  Tuple tuple{
+      .source = segment.source, .destination = segment.destination, .protocol = segment.protocol};
   bool readable = true;
   if (has_ports(segment.protocol)) {
     readable = read_ports(segment.bytes, tuple);

@@ -13,7 +13,8 @@ using wire::IpAddress;
 const IpAddress client = IpAddress::v4(10, 0, 1, 2), server = IpAddress::v4(8, 8, 8, 8);
 
 std::optional<Tuple> tuple_of_ip(std::uint8_t protocol, std::vector<std::uint8_t> payload) {
-  const auto ip = wire::make_ipv4({.source = client, .destination = server, .protocol = protocol}, payload);
+  const auto ip =
+      wire::make_ipv4({.source = client, .destination = server, .protocol = protocol}, payload);
   const auto segment = segment_of(ip);
   return segment ? tuple_of(*segment) : std::nullopt;
 }
@@ -54,7 +55,8 @@ TEST(Tuple, OnlyIcmpQueriesHaveAnInverse) {
   EXPECT_EQ(inverse_type(13), 14);
   EXPECT_EQ(inverse_type(16), 15);
   EXPECT_EQ(inverse_type(17), 18);
-  for (const std::uint8_t type : {3, 4, 5, 9, 10, 11, 12, 30}) EXPECT_EQ(inverse_type(type), -1);
+  for (const std::uint8_t type : {3, 4, 5, 9, 10, 11, 12, 30})
+    EXPECT_EQ(inverse_type(type), -1);
 }
 
 TEST(Tuple, TellsGreByCallIdInVersionOneOnly) {

@@ -11,7 +11,8 @@ void erase_where(conntrack::Table& table, Ends&& ends) {
   table.for_each([&](ConnectionId id, const conntrack::Connection& connection) {
     if (ends(connection)) ended.push_back(id);
   });
-  for (const ConnectionId id : ended) table.erase(id);
+  for (const ConnectionId id : ended)
+    table.erase(id);
 }
 
 }  // namespace

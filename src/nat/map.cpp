@@ -43,7 +43,8 @@ void null_binding(conntrack::Table& table, ConnectionId id, Manip manip, Chance&
                   std::int64_t now_ms) {
   // The inverse of the reply is where the packet stands: after a destination mapping, if any.
   const conntrack::Tuple& reply = table[id].reply();
-  const Range range = Range{}.with_address(manip == Manip::source ? reply.destination : reply.source);
+  const Range range =
+      Range{}.with_address(manip == Manip::source ? reply.destination : reply.source);
   setup(table, id, range, manip, std::nullopt, chance, now_ms);
 }
 

@@ -21,7 +21,8 @@ constexpr Manip opposite(Manip m) {
   return m == Manip::source ? Manip::destination : Manip::source;
 }
 
-/// The type of mapping a hook makes: PREROUTING and OUTPUT destination, INPUT and POSTROUTING source.
+/// The type of mapping a hook makes: PREROUTING and OUTPUT destination, INPUT and POSTROUTING
+/// source.
 constexpr Manip manip_of(Hook hook) {
   return hook == Hook::prerouting || hook == Hook::output ? Manip::destination : Manip::source;
 }

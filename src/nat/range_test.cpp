@@ -52,9 +52,9 @@ TEST(Masquerade, TakesTheAddressThatTheKernelTakes) {
   EXPECT_EQ(masqueraded(interfaces({{"203.0.113.5", 24}, {"10.0.2.1", 24}}), gateway), "10.0.2.1");
   EXPECT_EQ(masqueraded(interfaces({{"203.0.113.5", 24}, {"10.0.2.1", 24}}), "172.16.0.1"),
             "203.0.113.5");
-  EXPECT_EQ(masqueraded(interfaces({{"10.0.2.1", 24}, {"10.0.2.7", 24, Scope::universe, true}}),
-                        gateway),
-            "10.0.2.1");
+  EXPECT_EQ(
+      masqueraded(interfaces({{"10.0.2.1", 24}, {"10.0.2.7", 24, Scope::universe, true}}), gateway),
+      "10.0.2.1");
   EXPECT_EQ(masqueraded(interfaces({{"10.0.2.1", 25}, {"10.0.2.7", 24}}), gateway), "10.0.2.7");
   EXPECT_EQ(masqueraded(interfaces({{"10.0.9.1", 16}, {"10.0.2.1", 24}}), gateway), "10.0.9.1");
   EXPECT_EQ(masqueraded(interfaces({{"10.0.2.1", 24}, {"10.0.9.1", 16}}), gateway), "10.0.2.1");
@@ -78,9 +78,9 @@ TEST(Masquerade, HasNothingToTakeWithoutAGlobalAddress) {
 }
 
 TEST(Masquerade, KeepsTheRulesPortOptions) {
-  const Range range =
-      masquerade_range({.ports_specified = true, .random_fully = true, .min_port = 7, .max_port = 9},
-                       interfaces({{"10.0.2.1", 24}}), out0, IpAddress::v4(10, 0, 2, 254));
+  const Range range = masquerade_range(
+      {.ports_specified = true, .random_fully = true, .min_port = 7, .max_port = 9},
+      interfaces({{"10.0.2.1", 24}}), out0, IpAddress::v4(10, 0, 2, 254));
   EXPECT_TRUE(range.map_addresses && range.ports_specified && range.is_random());
   EXPECT_EQ(range.max_port, 9);
 }

@@ -93,13 +93,20 @@ bool rewrite_gre(std::span<std::uint8_t> packet, const Change& change) {
 
 bool rewrite_transport(std::uint8_t number, std::span<std::uint8_t> bytes, const Change& change) {
   switch (number) {
-    case protocol::tcp: return rewrite_tcp(bytes, change);
-    case protocol::udp: return rewrite_udp(bytes, change, true);
-    case protocol::udplite: return rewrite_udp(bytes, change, false);
-    case protocol::sctp: return rewrite_sctp(bytes, change);
-    case protocol::icmp: return rewrite_icmp(bytes, change);
-    case protocol::gre: return rewrite_gre(bytes, change);
-    default: return true;
+    case protocol::tcp:
+      return rewrite_tcp(bytes, change);
+    case protocol::udp:
+      return rewrite_udp(bytes, change, true);
+    case protocol::udplite:
+      return rewrite_udp(bytes, change, false);
+    case protocol::sctp:
+      return rewrite_sctp(bytes, change);
+    case protocol::icmp:
+      return rewrite_icmp(bytes, change);
+    case protocol::gre:
+      return rewrite_gre(bytes, change);
+    default:
+      return true;
   }
 }
 

@@ -25,10 +25,12 @@ wire::Ipv4Fields from(const IpAddress& source) {
 /// A rewritten packet is the one that would have been made so.
 TEST(Rewrite, EqualsThePacketMadeWithTheNewSource) {
   const auto tcp = [](const IpAddress& source, std::uint16_t port) {
-    return wire::make_tcp(from(source), {.source_port = port, .destination_port = 80, .sequence = 9}, odd_payload);
+    return wire::make_tcp(
+        from(source), {.source_port = port, .destination_port = 80, .sequence = 9}, odd_payload);
   };
   Bytes packet = tcp(client, 5000);
-  ASSERT_TRUE(rewrite(packet, Manip::source, {.source = router, .source_port = 61000, .protocol = 6}));
+  ASSERT_TRUE(
+      rewrite(packet, Manip::source, {.source = router, .source_port = 61000, .protocol = 6}));
   EXPECT_EQ(packet, tcp(router, 61000));
 
   packet = wire::make_udp(from(client), 5000, 53, odd_payload);
@@ -83,16 +85,23 @@ TEST(Rewrite, TakesWhatAnErrorQuotes) {
 
 TEST(Rewrite, ChangesOnlyTheAddressOfWhatHasNoPorts) {
   const Bytes payload{0, 0, 1, 0, 'x'};
-  Bytes packet = wire::make_ipv4({.source = client, .destination = server, .protocol = 50}, payload);
+  Bytes packet =
+      wire::make_ipv4({.source = client, .destination = server, .protocol = 50}, payload);
   ASSERT_TRUE(rewrite(packet, Manip::source, {.source = router, .source_port = 9, .protocol = 50}));
-  EXPECT_EQ(packet, wire::make_ipv4({.source = router, .destination = server, .protocol = 50}, payload));
+  EXPECT_EQ(packet,
+            wire::make_ipv4({.source = router, .destination = server, .protocol = 50}, payload));
 }
 
 TEST(Rewrite, NamesTheReceiversCallInGreVersionOne) {
   const auto gre = [](Bytes payload, Manip manip) {
-    Bytes packet = wire::make_ipv4({.source = client, .destination = server, .protocol = 47}, payload);
-    const bool done = rewrite(packet, manip, {.source = router, .destination = router,
-                                              .source_port = 8, .destination_port = 9, .protocol = 47});
+    Bytes packet =
+        wire::make_ipv4({.source = client, .destination = server, .protocol = 47}, payload);
+    const bool done = rewrite(packet, manip,
+                              {.source = router,
+                               .destination = router,
+                               .source_port = 8,
+                               .destination_port = 9,
+                               .protocol = 47});
     return done ? int{packet[27]} : -1;
   };
   const Bytes version_1{0x30, 1, 0x88, 0x0b, 0, 4, 0, 7}, version_0{0, 0, 8, 0, 0, 4, 0, 7},

@@ -75,8 +75,7 @@ bool Search::is_taken(const Tuple& tuple) {
 /// Linux: nf_nat_used_tuple_new.
 bool Search::is_taken_by_other_flow(const Tuple& tuple) {
   const auto reply = inverse(tuple);
-  const ConnectionId owner =
-      reply ? table_.taken_by(*reply, id_, now_ms_) : no_connection;
+  const ConnectionId owner = reply ? table_.taken_by(*reply, id_, now_ms_) : no_connection;
   if (owner == no_connection) return false;
   const Connection& own = table_[id_];
   const Connection& other = table_[owner];
@@ -134,8 +133,8 @@ bool Search::source_in_range(const Tuple& tuple) const {
 /// whom it talks to. Linux: find_appropriate_src.
 bool Search::take_earlier_mapping(Tuple& tuple) {
   Tuple mapped;
-  const ConnectionId earlier = table_.newest_of_source(
-      tuple, table_[id_].zones.original, [&](const Connection& connection) {
+  const ConnectionId earlier =
+      table_.newest_of_source(tuple, table_[id_].zones.original, [&](const Connection& connection) {
         const auto translated = inverse(connection.reply());
         mapped = tuple;
         mapped.source = translated->source;
@@ -163,8 +162,8 @@ void Search::choose_address(Tuple& tuple) const {
   const conntrack::Zones zones = table_[id_].zones;
   const std::uint32_t zone = zones.original != 0 ? zones.original : zones.reply;
 
-  std::uint32_t hash = lookup3(words_of(tuple.source),
-                               range_.persistent ? 0 : destination[word_count - 1] ^ zone);
+  std::uint32_t hash =
+      lookup3(words_of(tuple.source), range_.persistent ? 0 : destination[word_count - 1] ^ zone);
   Words chosen{};
   bool whole = false;
   for (std::size_t i = 0; i < word_count; ++i) {

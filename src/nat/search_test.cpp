@@ -21,7 +21,9 @@ using wire::IpAddress;
 
 const IpAddress router = IpAddress::v4(10, 0, 2, 1), server = IpAddress::v4(8, 8, 8, 8);
 
-IpAddress host(std::uint8_t n) { return IpAddress::v4(10, 0, 1, n); }
+IpAddress host(std::uint8_t n) {
+  return IpAddress::v4(10, 0, 1, n);
+}
 
 class Mapping : public testing::Test {
  protected:
@@ -68,7 +70,9 @@ const Range masquerade = Range{}.with_address(router);
 Tuple udp(std::uint8_t client, std::uint16_t sport, const IpAddress& to = server) {
   return {host(client), to, sport, 7777, 17};
 }
-Tuple tcp(std::uint8_t client, std::uint16_t sport) { return {host(client), server, sport, 80, 6}; }
+Tuple tcp(std::uint8_t client, std::uint16_t sport) {
+  return {host(client), server, sport, 80, 6};
+}
 
 Range ports(std::uint16_t low, std::uint16_t high) {
   Range range = masquerade;
@@ -131,7 +135,9 @@ TEST_F(Mapping, FillsAPortRangeAndThenDies) {
   EXPECT_EQ(port(udp(4, 2002, IpAddress::v4(1, 1, 1, 1)), ports(2003, 2000)).has_value(), true);
 }
 
-TEST_F(Mapping, KeepsAPortOfTheRange) { EXPECT_EQ(port(udp(3, 2002), ports(2000, 2003)), 2002); }
+TEST_F(Mapping, KeepsAPortOfTheRange) {
+  EXPECT_EQ(port(udp(3, 2002), ports(2000, 2003)), 2002);
+}
 
 TEST_F(Mapping, TriesABoundedNumberOfPorts) {
   const auto tries_of_full = [&](std::uint16_t count) {
@@ -154,9 +160,7 @@ TEST_F(Mapping, TriesABoundedNumberOfPorts) {
 }
 
 TEST_F(Mapping, ChangesAnIcmpIdLikeAPort) {
-  const auto echo = [](std::uint8_t client) {
-    return Tuple{host(client), server, 77, 8 << 8, 1};
-  };
+  const auto echo = [](std::uint8_t client) { return Tuple{host(client), server, 77, 8 << 8, 1}; };
   EXPECT_EQ(port(echo(2), masquerade), 77);
   const auto moved = port(echo(3), masquerade);
   EXPECT_TRUE(moved && *moved != 77);
@@ -242,7 +246,8 @@ TEST_F(Mapping, AsksChanceAboutAFinishedConnectionFromAListing) {
   ASSERT_TRUE(listing.ok());
   for (const std::uint32_t answer : {0U, 1U}) {
     table = {};
-    for (const Connection& connection : *listing) table.insert(connection);
+    for (const Connection& connection : *listing)
+      table.insert(connection);
     chance = Chance(std::vector<std::uint32_t>{answer, answer});
     EXPECT_EQ(port(tcp(3, 6000), ports(4000, 4001)).has_value(), answer == 1);
     EXPECT_FALSE(chance.asked().empty());
@@ -260,9 +265,11 @@ TEST_F(Mapping, IsSetOnceAndBeforeConfirmation) {
   EXPECT_FALSE(setup(table, packet.connection, masquerade, Manip::source, RuleRef{}, chance, 0));
 }
 
-// Of lookup3 itself: the values follow from the published algorithm; the kernel's choices above were
-// made with the same function.
-TEST(Lookup3, ReturnsItsStartForNoWords) { EXPECT_EQ(lookup3({}, 0), 0xdeadbeefU); }
+// Of lookup3 itself: the values follow from the published algorithm; the kernel's choices above
+// were made with the same function.
+TEST(Lookup3, ReturnsItsStartForNoWords) {
+  EXPECT_EQ(lookup3({}, 0), 0xdeadbeefU);
+}
 
 TEST(Lookup3, SpreadsOneBitOverTheHash) {
   const std::uint32_t zero[4] = {};

@@ -80,8 +80,7 @@ Stop translate_error(Packet& packet, Hook hook, const Connection& connection, T&
   if (!connection.has(mapped_bit(mapping_at(hook, direction)))) return Stop::go_on();
   const conntrack::Tuple& other_way = connection.tuple(opposite(direction));
   const Manip manip = manip_of(hook);
-  if (!rewrite(error.subspan(sizeof(wire::IcmpHeader)), opposite(manip), other_way))
-    return refused;
+  if (!rewrite(error.subspan(sizeof(wire::IcmpHeader)), opposite(manip), other_way)) return refused;
   icmp.checksum = 0;
   icmp.checksum = wire::checksum_finish(wire::checksum_add(error));
   if (!rewrite(ip, manip, *inverse(other_way))) return refused;
@@ -94,7 +93,9 @@ bool carries_icmp(const Packet& packet) {
   return header != nullptr && header->protocol == wire::protocol::icmp;
 }
 
-bool is_related(CtInfo info) { return info == CtInfo::related || info == CtInfo::related_reply; }
+bool is_related(CtInfo info) {
+  return info == CtInfo::related || info == CtInfo::related_reply;
+}
 
 }  // namespace
 

@@ -23,7 +23,9 @@ Packet udp(const IpAddress& from, std::uint16_t sport, const IpAddress& to, std:
   return Packet::from_ip(wire::make_udp({.source = from, .destination = to}, sport, dport));
 }
 
-std::string text(const Packet& packet) { return wire::describe_ip(packet.network()); }
+std::string text(const Packet& packet) {
+  return wire::describe_ip(packet.network());
+}
 
 class Translate : public testing::Test {
  protected:

@@ -1,7 +1,7 @@
 // Numbers as they lie on the wire. Outside this room everything is in host order.
 //
-// be16, be32 and le32 have alignment 1, so that a header struct made of them can be laid over any byte of
-// a frame. header_at() is the only way to lay one: it refuses what is too short.
+// be16, be32 and le32 have alignment 1, so that a header struct made of them can be laid over any
+// byte of a frame. header_at() is the only way to lay one: it refuses what is too short.
 #pragma once
 
 #include <cstddef>

@@ -115,7 +115,8 @@ void sort_entries(std::vector<std::string>& entries) {
     return std::string_view(entry).substr(std::min(entry.find("src="), entry.size()));
   };
   std::sort(entries.begin(), entries.end(), [&](const std::string& a, const std::string& b) {
-    return std::make_pair(tuples(a), std::string_view(a)) < std::make_pair(tuples(b), std::string_view(b));
+    return std::make_pair(tuples(a), std::string_view(a)) <
+           std::make_pair(tuples(b), std::string_view(b));
   });
 }
 
@@ -126,9 +127,11 @@ std::string difference(const std::vector<std::string>& expected,
     same = same_but_for_a_second(expected[i], actual[i]);
   if (same) return "";
   std::string text = "kernel:\n";
-  for (const std::string& line : expected) text += "    " + line + "\n";
+  for (const std::string& line : expected)
+    text += "    " + line + "\n";
   text += "engine:\n";
-  for (const std::string& line : actual) text += "    " + line + "\n";
+  for (const std::string& line : actual)
+    text += "    " + line + "\n";
   return text;
 }
 

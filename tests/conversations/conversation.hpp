@@ -12,9 +12,9 @@
 //     age 5000                                every entry has 5000 s left from here on
 //     show bytes                              answers hold the bytes behind the IP header
 //
-// After each packet stands its answer, recorded from the kernel: the state by which rules see it and
-// what left at the other leg (`dropped`: nothing), the entries that are new, changed or gone, and
-// what `conntrack -S` counted:
+// After each packet stands its answer, recorded from the kernel: the state by which rules see it
+// and what left at the other leg (`dropped`: nothing), the entries that are new, changed or gone,
+// and what `conntrack -S` counted:
 //
 //     NEW IP 10.0.2.1.1000 > 8.8.8.8.80: Flags [S], seq 1, win 8192, length 0
 //     + tcp      6 119 SYN_SENT src=10.0.1.2 dst=8.8.8.8 …
@@ -33,16 +33,16 @@ namespace wayout::conversation {
 
 /// What a router made of one packet.
 struct Answer {
-  std::string state;                           ///< `NEW`, …; empty: nothing left
-  std::vector<std::uint8_t> packet;            ///< the IP packet that left
-  std::vector<std::string> entries;            ///< all, as `conntrack -L` prints them, sorted
+  std::string state;                             ///< `NEW`, …; empty: nothing left
+  std::vector<std::uint8_t> packet;              ///< the IP packet that left
+  std::vector<std::string> entries;              ///< all, as `conntrack -L` prints them, sorted
   std::map<std::string, std::uint64_t> counted;  ///< conntrack -S: what rose, and by how much
 };
 
 struct Step {
-  std::string text;                   ///< without the answer
-  std::size_t line = 0;               ///< in its file
-  std::vector<std::string> answer;    ///< recorded, without indentation; empty: none
+  std::string text;                 ///< without the answer
+  std::size_t line = 0;             ///< in its file
+  std::vector<std::string> answer;  ///< recorded, without indentation; empty: none
   [[nodiscard]] bool is_packet() const { return text[0] == '>' || text[0] == '<'; }
 };
 

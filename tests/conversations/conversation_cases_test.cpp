@@ -33,7 +33,8 @@ TEST_P(Recorded, IsAnsweredAsTheKernelDid) {
     ++packets;
     ASSERT_FALSE(step.answer.empty()) << "not recorded: " << step.text;
     const std::string differs = difference(step.answer, lines);
-    ASSERT_EQ(differs, "") << GetParam().filename().string() << ":" << step.line << ": " << step.text;
+    ASSERT_EQ(differs, "") << GetParam().filename().string() << ":" << step.line << ": "
+                           << step.text;
   }
   EXPECT_GT(packets, 0);
 }

@@ -1,8 +1,8 @@
 // Conversations through the running kernel: what was recorded still holds, and random ones are
 // answered by our rooms as by the kernel, byte by byte.
 //
-// The seed is printed; WAYOUT_SEED sets it and WAYOUT_ROUNDS the number of random conversations. One
-// that fails is shrunk and shown as a case file.
+// The seed is printed; WAYOUT_SEED sets it and WAYOUT_ROUNDS the number of random conversations.
+// One that fails is shrunk and shown as a case file.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -27,16 +27,17 @@ constexpr int steps_of_a_conversation = 60;
 
 std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
   const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
+  return value == nullptr ? otherwise
+                          : static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
 }
 
 /// The kernel's router, or the test ends here: skipped, or failed when the kernel is required.
-#define NEEDS_KERNEL(router, delay_ms)                              \
-  std::string reason;                                               \
-  const auto router = kernel_router(reason, delay_ms);              \
-  if (router == nullptr) {                                          \
-    if (kernel::kernel_is_required()) FAIL() << reason;             \
-    GTEST_SKIP() << reason;                                         \
+#define NEEDS_KERNEL(router, delay_ms)                  \
+  std::string reason;                                   \
+  const auto router = kernel_router(reason, delay_ms);  \
+  if (router == nullptr) {                              \
+    if (kernel::kernel_is_required()) FAIL() << reason; \
+    GTEST_SKIP() << reason;                             \
   }
 
 TEST(Conversation, RecordedAnswersStillHold) {
@@ -89,9 +90,12 @@ std::string first_difference(const std::vector<std::string>& steps) {
   if (kernel == nullptr) return "";
   for (const std::string& text : steps) {
     switch (compare({text, 0, {}}, *kernel, *engine, report)) {
-      case Outcome::same: break;
-      case Outcome::differs: return text + "\n" + report;
-      case Outcome::drew_apart: return "";
+      case Outcome::same:
+        break;
+      case Outcome::differs:
+        return text + "\n" + report;
+      case Outcome::drew_apart:
+        return "";
     }
   }
   return "";

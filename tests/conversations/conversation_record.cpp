@@ -22,7 +22,8 @@ std::string recorded(std::istream& file, std::string& reason) {
     text += line + "\n";
     if (line.empty() || line.starts_with('#')) continue;
     const Step step{line, 0, {}};
-    for (const std::string& answer_line : router->run(step)) text += "    " + answer_line + "\n";
+    for (const std::string& answer_line : router->run(step))
+      text += "    " + answer_line + "\n";
   }
   return text;
 }

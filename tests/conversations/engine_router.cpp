@@ -75,34 +75,54 @@ Rule read_rule(std::string_view text) {
   std::istringstream stream{std::string(text)};
   std::string word, value;
   while (stream >> word) {
-    if (word == "--random") rule.range.random = true;
-    else if (word == "--random-fully") rule.range.random_fully = true;
-    else if (word == "--persistent") rule.range.persistent = true;
-    else if (!(stream >> value)) give_up("rule", text);
-    else if (word == "-A") rule.prerouting = value == "PREROUTING";
-    else if (word == "-i" || word == "-o") rule.device = value;
-    else if (word == "-p") rule.protocol = value == "tcp" ? 6 : value == "udp" ? 17 : 1;
-    else if (word == "-j") rule.target = value;
-    else if (word == "--to-ports") read_ports(value, rule.range);
-    else if (word == "--to-source" || word == "--to-destination") read_addresses(value, rule.range);
-    else if (word == "--to") read_network(value, rule.range);
-    else if (word == "--zone") rule.zone_original = rule.zone_reply = to_port(value);
-    else if (word == "--zone-orig") rule.zone_original = to_port(value);
-    else if (word == "--zone-reply") rule.zone_reply = to_port(value);
-    else if (word != "-t") give_up("rule", text);
+    if (word == "--random")
+      rule.range.random = true;
+    else if (word == "--random-fully")
+      rule.range.random_fully = true;
+    else if (word == "--persistent")
+      rule.range.persistent = true;
+    else if (!(stream >> value))
+      give_up("rule", text);
+    else if (word == "-A")
+      rule.prerouting = value == "PREROUTING";
+    else if (word == "-i" || word == "-o")
+      rule.device = value;
+    else if (word == "-p")
+      rule.protocol = value == "tcp" ? 6 : value == "udp" ? 17 : 1;
+    else if (word == "-j")
+      rule.target = value;
+    else if (word == "--to-ports")
+      read_ports(value, rule.range);
+    else if (word == "--to-source" || word == "--to-destination")
+      read_addresses(value, rule.range);
+    else if (word == "--to")
+      read_network(value, rule.range);
+    else if (word == "--zone")
+      rule.zone_original = rule.zone_reply = to_port(value);
+    else if (word == "--zone-orig")
+      rule.zone_original = to_port(value);
+    else if (word == "--zone-reply")
+      rule.zone_reply = to_port(value);
+    else if (word != "-t")
+      give_up("rule", text);
   }
   return rule;
 }
 
 const char* state_of(const Packet& packet) {
   switch (packet.ctinfo) {
-    case CtInfo::new_connection: return "NEW";
+    case CtInfo::new_connection:
+      return "NEW";
     case CtInfo::established:
-    case CtInfo::established_reply: return "ESTABLISHED";
+    case CtInfo::established_reply:
+      return "ESTABLISHED";
     case CtInfo::related:
-    case CtInfo::related_reply: return "RELATED";
-    case CtInfo::untracked: return "UNTRACKED";
-    default: return "INVALID";
+    case CtInfo::related_reply:
+      return "RELATED";
+    case CtInfo::untracked:
+      return "UNTRACKED";
+    default:
+      return "INVALID";
   }
 }
 
@@ -127,12 +147,18 @@ class EngineRouter : public Router {
     const std::string_view key = assignment.substr(0, equals);
     const auto value = static_cast<std::uint32_t>(
         std::strtoul(std::string(assignment.substr(equals + 1)).c_str(), nullptr, 10));
-    if (key == "nf_conntrack_checksum") config_.checksum = value != 0;
-    else if (key == "nf_conntrack_tcp_loose") config_.tcp_loose = value != 0;
-    else if (key == "nf_conntrack_tcp_be_liberal") config_.tcp_be_liberal = value != 0;
-    else if (key == "nf_conntrack_tcp_ignore_invalid_rst") config_.tcp_ignore_invalid_rst = value != 0;
-    else if (key == "nf_conntrack_acct") config_.accounting = value != 0;
-    else give_up("known setting", assignment);
+    if (key == "nf_conntrack_checksum")
+      config_.checksum = value != 0;
+    else if (key == "nf_conntrack_tcp_loose")
+      config_.tcp_loose = value != 0;
+    else if (key == "nf_conntrack_tcp_be_liberal")
+      config_.tcp_be_liberal = value != 0;
+    else if (key == "nf_conntrack_tcp_ignore_invalid_rst")
+      config_.tcp_ignore_invalid_rst = value != 0;
+    else if (key == "nf_conntrack_acct")
+      config_.accounting = value != 0;
+    else
+      give_up("known setting", assignment);
   }
 
   void rule(std::string_view arguments) override { rules_.push_back(read_rule(arguments)); }
@@ -141,7 +167,8 @@ class EngineRouter : public Router {
     table_.expire(now_ms_);
     std::vector<ConnectionId> all;
     table_.for_each([&](ConnectionId id, const conntrack::Connection&) { all.push_back(id); });
-    for (const ConnectionId id : all) table_[id].expires_ms = now_ms_ + seconds * 1000LL;
+    for (const ConnectionId id : all)
+      table_[id].expires_ms = now_ms_ + seconds * 1000LL;
   }
 
   Answer packet(bool from_client, const std::vector<std::uint8_t>& ip) override {
@@ -228,11 +255,11 @@ class EngineRouter : public Router {
       return nat::masquerade_range(rule.range, interfaces_, device,
                                    on_link ? destination : wire::IpAddress::v4(10, 0, 2, 254));
     }
-    if (rule.target == "REDIRECT") return nat::redirect_range(rule.range, hook, interfaces_, device);
+    if (rule.target == "REDIRECT")
+      return nat::redirect_range(rule.range, hook, interfaces_, device);
     if (rule.target == "NETMAP")
-      return nat::netmap_range(rule.range, hook == Hook::prerouting
-                                               ? destination
-                                               : header(packet).source_address());
+      return nat::netmap_range(
+          rule.range, hook == Hook::prerouting ? destination : header(packet).source_address());
     return rule.range;
   }
 

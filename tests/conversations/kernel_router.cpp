@@ -72,7 +72,8 @@ std::map<std::string, std::uint64_t> statistics() {
   std::vector<std::string> names;
   std::getline(file, line);
   std::istringstream head(line);
-  while (head >> word) names.push_back(word);
+  while (head >> word)
+    names.push_back(word);
   std::map<std::string, std::uint64_t> sums;
   while (std::getline(file, line)) {
     std::istringstream values(line);
@@ -109,15 +110,21 @@ class KernelRouter : public Router {
 
   std::string build() {
     if (!client_.ok() || !server_.ok()) return "no TAP device";
-    std::vector<std::string> lines{
-        "sysctl net/ipv6/conf/all/disable_ipv6=1",
-        "link set in0 address 02:00:00:00:00:01", "link set out0 address 02:00:00:00:00:01",
-        "addr add 10.0.1.1/24 dev in0", "addr add 10.0.2.1/24 dev out0",
-        "link set in0 up", "link set out0 up", "route add default via 10.0.2.254",
-        "sysctl net/ipv4/ip_forward=1", "sysctl net/ipv4/conf/all/rp_filter=0",
-        "sysctl net/ipv4/conf/in0/rp_filter=0", "sysctl net/ipv4/conf/out0/rp_filter=0",
-        "sysctl net/ipv4/conf/all/send_redirects=0", "sysctl net/ipv4/conf/in0/send_redirects=0",
-        "sysctl net/ipv4/conf/out0/send_redirects=0"};
+    std::vector<std::string> lines{"sysctl net/ipv6/conf/all/disable_ipv6=1",
+                                   "link set in0 address 02:00:00:00:00:01",
+                                   "link set out0 address 02:00:00:00:00:01",
+                                   "addr add 10.0.1.1/24 dev in0",
+                                   "addr add 10.0.2.1/24 dev out0",
+                                   "link set in0 up",
+                                   "link set out0 up",
+                                   "route add default via 10.0.2.254",
+                                   "sysctl net/ipv4/ip_forward=1",
+                                   "sysctl net/ipv4/conf/all/rp_filter=0",
+                                   "sysctl net/ipv4/conf/in0/rp_filter=0",
+                                   "sysctl net/ipv4/conf/out0/rp_filter=0",
+                                   "sysctl net/ipv4/conf/all/send_redirects=0",
+                                   "sysctl net/ipv4/conf/in0/send_redirects=0",
+                                   "sysctl net/ipv4/conf/out0/send_redirects=0"};
     const auto neighbour = [&](const char* net, int host, const char* device) {
       lines.push_back("neigh add " + std::string(net) + std::to_string(host) +
                       " lladdr 02:00:00:00:00:11 nud permanent dev " + device);
@@ -134,7 +141,8 @@ class KernelRouter : public Router {
                     " -j DSCP --set-dscp " + std::to_string(i + 1)))
         return "no conntrack match or DSCP target";
     }
-    return access("/proc/thread-self/net/nf_conntrack", R_OK) == 0 ? "" : "no nf_conntrack in procfs";
+    return access("/proc/thread-self/net/nf_conntrack", R_OK) == 0 ? ""
+                                                                   : "no nf_conntrack in procfs";
   }
 
   void set(std::string_view assignment) override {
@@ -162,14 +170,16 @@ class KernelRouter : public Router {
     if (!left) left = client_.read_packet();
     if (left) {
       answer.packet = *left;
-      const unsigned dscp = wire::header_at<wire::Ipv4Header>(std::span<const std::uint8_t>(*left))->tos >> 2;
+      const unsigned dscp =
+          wire::header_at<wire::Ipv4Header>(std::span<const std::uint8_t>(*left))->tos >> 2;
       answer.state = dscp >= 1 && dscp <= states.size() ? states[dscp - 1] : "no state";
     }
     if (listing_delay_ms_ > 0) wait_ms(listing_delay_ms_);
     answer.entries = listing();
     auto after = statistics();
     const auto rise = [&](const char* name, const char* column) {
-      if (after[column] != before.at(column)) answer.counted[name] = after[column] - before.at(column);
+      if (after[column] != before.at(column))
+        answer.counted[name] = after[column] - before.at(column);
     };
     rise("found", "found");
     rise("invalid", "invalid");
@@ -183,7 +193,8 @@ class KernelRouter : public Router {
  private:
   static bool iptables(const std::string& arguments) {
     static const std::string program =
-        std::system("iptables-legacy -t mangle -L >/dev/null 2>&1") == 0 ? "iptables-legacy" : "iptables";
+        std::system("iptables-legacy -t mangle -L >/dev/null 2>&1") == 0 ? "iptables-legacy"
+                                                                         : "iptables";
     return std::system((program + " -w 5 " + arguments + " 2>/dev/null").c_str()) == 0;
   }
 

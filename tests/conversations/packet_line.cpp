@@ -33,8 +33,10 @@ class Words {
         return;
       }
       const auto equals = word.find('=');
-      if (equals == std::string::npos) plain_.push_back(word);
-      else named_[word.substr(0, equals)] = word.substr(equals + 1);
+      if (equals == std::string::npos)
+        plain_.push_back(word);
+      else
+        named_[word.substr(0, equals)] = word.substr(equals + 1);
     }
   }
 
@@ -112,7 +114,8 @@ Bytes tcp_options(const Words& words) {
     put32(options, static_cast<std::uint32_t>(std::stoul(sack.substr(0, dash))));
     put32(options, static_cast<std::uint32_t>(std::stoul(sack.substr(dash + 1))));
   }
-  while (options.size() % 4 != 0) options.push_back(1);
+  while (options.size() % 4 != 0)
+    options.push_back(1);
   return options;
 }
 
@@ -165,11 +168,19 @@ Bytes icmp(const Words& words) {
 }
 
 Bytes sctp(const Words& words, const End& source, const End& destination) {
-  static const std::map<std::string, int> chunk_types{
-      {"data", 0},  {"init", 1},        {"init-ack", 2},    {"sack", 3},
-      {"heartbeat", 4}, {"heartbeat-ack", 5}, {"abort", 6}, {"shutdown", 7},
-      {"shutdown-ack", 8}, {"error", 9}, {"cookie-echo", 10}, {"cookie-ack", 11},
-      {"shutdown-complete", 14}};
+  static const std::map<std::string, int> chunk_types{{"data", 0},
+                                                      {"init", 1},
+                                                      {"init-ack", 2},
+                                                      {"sack", 3},
+                                                      {"heartbeat", 4},
+                                                      {"heartbeat-ack", 5},
+                                                      {"abort", 6},
+                                                      {"shutdown", 7},
+                                                      {"shutdown-ack", 8},
+                                                      {"error", 9},
+                                                      {"cookie-echo", 10},
+                                                      {"cookie-ack", 11},
+                                                      {"shutdown-complete", 14}};
   const int type = chunk_types.at(words.plain(3));
   const bool init = type == 1 || type == 2;
   Bytes packet;

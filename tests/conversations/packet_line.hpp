@@ -6,8 +6,8 @@
 //     sctp SRC:PORT DST:PORT CHUNK [tag=N] [itag=N]
 //     ip   SRC DST proto=N [hex=BYTES]
 //
-// FLAGS are letters of SFRAPUEC, or `-`. `badsum` breaks the transport checksum, `nosum` (UDP) leaves
-// it out. `about` quotes the packet on the rest of the line.
+// FLAGS are letters of SFRAPUEC, or `-`. `badsum` breaks the transport checksum, `nosum` (UDP)
+// leaves it out. `about` quotes the packet on the rest of the line.
 #pragma once
 
 #include <cstdint>

@@ -45,17 +45,15 @@ std::vector<std::string> RandomConversation::opening() {
 }
 
 RandomConversation::Flow& RandomConversation::begin_flow() {
-  constexpr std::uint8_t by_number[] = {protocol::tcp,  protocol::tcp,  protocol::tcp,
-                                        protocol::tcp,  protocol::udp,  protocol::udp,
-                                        protocol::icmp, protocol::gre,  protocol::esp,
-                                        protocol::sctp, protocol::sctp};
+  constexpr std::uint8_t by_number[] = {
+      protocol::tcp,  protocol::tcp, protocol::tcp, protocol::tcp,  protocol::udp, protocol::udp,
+      protocol::icmp, protocol::gre, protocol::esp, protocol::sctp, protocol::sctp};
   Flow flow;
   const auto host = static_cast<std::uint8_t>(2 + below(4));
   flow.asked.protocol = by_number[below(std::size(by_number))];
   flow.asked.source = wire::IpAddress::v4(10, 0, 1, host);
-  flow.asked.destination =
-      any_of({wire::IpAddress::v4(8, 8, 8, 8), wire::IpAddress::v4(9, 9, 9, 9),
-              wire::IpAddress::v4(10, 0, 2, 5)});
+  flow.asked.destination = any_of({wire::IpAddress::v4(8, 8, 8, 8), wire::IpAddress::v4(9, 9, 9, 9),
+                                   wire::IpAddress::v4(10, 0, 2, 5)});
   // Every host has ports of its own, so that no two flows want the same one outside.
   flow.asked.source_port = static_cast<std::uint16_t>(host * 1000 + below(3));
   flow.asked.destination_port = static_cast<std::uint16_t>(any_of({80, 53}));
@@ -76,8 +74,9 @@ std::string RandomConversation::tcp_flags(const Flow& flow, bool from_client) {
   if (one_in(12)) return any_of<const char*>({"-", "F", "SF", "PU", "SRA", "AUP", "SAU"});
   const bool quiet = !flow.left;
   if (from_client && quiet) return any_of<const char*>({"S", "S", "S", "S", "A", "SA", "R", "FA"});
-  return from_client ? any_of<const char*>({"S", "A", "A", "A", "PA", "PA", "FA", "R", "RA", "SA"})
-                     : any_of<const char*>({"SA", "SA", "SA", "A", "A", "PA", "FA", "R", "RA", "S"});
+  return from_client
+             ? any_of<const char*>({"S", "A", "A", "A", "PA", "PA", "FA", "R", "RA", "SA"})
+             : any_of<const char*>({"SA", "SA", "SA", "A", "A", "PA", "FA", "R", "RA", "S"});
 }
 
 std::string RandomConversation::tcp_of(Flow& flow, bool from_client, const std::string& ends) {
@@ -86,10 +85,9 @@ std::string RandomConversation::tcp_of(Flow& flow, bool from_client, const std::
   const bool syn = flags.find('S') != std::string::npos, fin = flags.find('F') != std::string::npos;
   const bool straight = !one_in(4);
   const std::uint32_t sequence =
-      flow.sequence[own] +
-      (straight ? 0
-                : any_of({1U, ~0U, 8191U, 8192U, 8193U, 20000U, 0U - 9000U, 600000U,
-                          static_cast<std::uint32_t>(random_())}));
+      flow.sequence[own] + (straight ? 0
+                                     : any_of({1U, ~0U, 8191U, 8192U, 8193U, 20000U, 0U - 9000U,
+                                               600000U, static_cast<std::uint32_t>(random_())}));
   std::uint32_t ack = flow.sequence[1 - own];
   if (one_in(5))
     ack += any_of({1U, ~0U, 100U, 0U - 65999U, 0U - 66001U, 0U - 70000U,
@@ -97,8 +95,8 @@ std::string RandomConversation::tcp_of(Flow& flow, bool from_client, const std::
   if (flags.find('A') == std::string::npos || (flags == "RA" && one_in(3))) ack = 0;
   const unsigned length = any_of({0U, 0U, 0U, 1U, 100U, 1400U});
   if (straight) flow.sequence[own] = sequence + length + (syn ? 1 : 0) + (fin ? 1 : 0);
-  std::string line = fmt::format("tcp {} {} seq={} ack={} win={} len={}", ends, flags, sequence, ack,
-                                 any_of({8192, 8192, 8192, 0, 1, 65535}), length);
+  std::string line = fmt::format("tcp {} {} seq={} ack={} win={} len={}", ends, flags, sequence,
+                                 ack, any_of({8192, 8192, 8192, 0, 1, 65535}), length);
   if (syn && one_in(2)) line += fmt::format(" ws={}", any_of({0, 2, 7, 15}));
   if (syn && one_in(2)) line += " sackok";
   if (!syn && one_in(6)) line += fmt::format(" sack={}-{}", ack, ack + any_of({10U, 1000U, 0U}));
@@ -116,7 +114,9 @@ std::string RandomConversation::sctp_of(const Flow& flow, bool from_client,
   const int right_tag = chunk == "init" ? 0 : from_client ? 34 : 17;
   const int tag = one_in(6) ? any_of({0, 17, 34, 99}) : right_tag;
   return fmt::format("sctp {} {} tag={} itag={}", ends, chunk, tag,
-                     one_in(10) ? 99 : from_client ? 17 : 34);
+                     one_in(10)    ? 99
+                     : from_client ? 17
+                                   : 34);
 }
 
 std::string RandomConversation::packet_of(Flow& flow, bool from_client) {
@@ -124,14 +124,19 @@ std::string RandomConversation::packet_of(Flow& flow, bool from_client) {
   const conntrack::Tuple tuple = from_client ? flow.asked : *inverse(flow.outside);
   const std::string ends = ends_of(tuple);
   switch (tuple.protocol) {
-    case protocol::tcp: return tcp_of(flow, from_client, ends);
-    case protocol::udp: return fmt::format("udp {} len={}", ends, below(20));
-    case protocol::sctp: return sctp_of(flow, from_client, ends);
+    case protocol::tcp:
+      return tcp_of(flow, from_client, ends);
+    case protocol::udp:
+      return fmt::format("udp {} len={}", ends, below(20));
+    case protocol::sctp:
+      return sctp_of(flow, from_client, ends);
     case protocol::icmp:
       return fmt::format("icmp {} type={} id={} len=8", ends, from_client ? 8 : 0,
                          tuple.source_port);
-    case protocol::gre: return fmt::format("ip {} proto=47 hex=0000080061626364", ends);
-    default: return fmt::format("ip {} proto=50 hex=0000010061626364", ends);
+    case protocol::gre:
+      return fmt::format("ip {} proto=47 hex=0000080061626364", ends);
+    default:
+      return fmt::format("ip {} proto=50 hex=0000010061626364", ends);
   }
 }
 
@@ -143,14 +148,21 @@ std::string RandomConversation::error_about(Flow& flow) {
   const conntrack::Tuple about = from_server ? seen : *inverse(seen);
   std::string quoted;
   switch (about.protocol) {
-    case protocol::tcp: quoted = fmt::format("tcp {} A seq=1", ends_of(about)); break;
-    case protocol::udp: quoted = fmt::format("udp {} len=9", ends_of(about)); break;
-    case protocol::sctp: quoted = fmt::format("sctp {} data tag=1", ends_of(about)); break;
+    case protocol::tcp:
+      quoted = fmt::format("tcp {} A seq=1", ends_of(about));
+      break;
+    case protocol::udp:
+      quoted = fmt::format("udp {} len=9", ends_of(about));
+      break;
+    case protocol::sctp:
+      quoted = fmt::format("sctp {} data tag=1", ends_of(about));
+      break;
     case protocol::icmp:
       quoted = fmt::format("icmp {} type={} id={}", ends_of(about), from_server ? 8 : 0,
                            about.source_port);
       break;
-    default: quoted = fmt::format("ip {} proto={} hex=0000000000000000", ends_of(about), about.protocol);
+    default:
+      quoted = fmt::format("ip {} proto={} hex=0000000000000000", ends_of(about), about.protocol);
   }
   const std::string reporter = one_in(2) ? "172.31.0.9" : about.destination.text();
   return fmt::format("{} icmp {} {} type={} code={}{} about {}", from_server ? '<' : '>', reporter,

@@ -25,9 +25,9 @@ class RandomConversation {
 
  private:
   struct Flow {
-    conntrack::Tuple asked;    ///< as the client sends
-    conntrack::Tuple outside;  ///< as it left the router
-    bool left = false;         ///< `outside` is known
+    conntrack::Tuple asked;              ///< as the client sends
+    conntrack::Tuple outside;            ///< as it left the router
+    bool left = false;                   ///< `outside` is known
     std::uint32_t sequence[2] = {0, 0};  ///< TCP: next of client, server
   };
 
@@ -48,8 +48,8 @@ class RandomConversation {
 
   std::mt19937 random_;
   std::vector<Flow> flows_;
-  std::size_t current_ = 0;     ///< whose packet next() gave
-  bool first_ = false;          ///< … which was one from the client
+  std::size_t current_ = 0;  ///< whose packet next() gave
+  bool first_ = false;       ///< … which was one from the client
   bool zones_ = false;
 };
 
