@@ -115,6 +115,7 @@ void Packet::scrub(bool same_namespace) {
   hooks_done_at_bridge = bridged_dnat = false;
   fragment_max_bytes = 0;
   fragment_dont = false;
+  fragment_payloads.clear();
   if (same_namespace) return;
   mark = 0;
   sender = {};  // the socket stays with the packet, but is nobody's here

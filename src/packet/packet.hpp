@@ -135,6 +135,7 @@ class Packet {
   bool bridged_dnat = false;
   std::uint32_t fragment_max_bytes = 0;  ///< largest fragment it was reassembled from
   bool fragment_dont = false;            ///< DF stood on the largest fragment
+  std::vector<std::uint16_t> fragment_payloads;  ///< what each of them carried, bytes, in order
   std::uint16_t segment_bytes = 0;       ///< GSO size; 0: no super-packet
   bool checksum_verified = false;        ///< from a local sender of this machine: not tested again
 

@@ -170,6 +170,7 @@ enum class AddressCause : std::uint32_t {
   localnet,        ///< 127/8 on the wire
   not_answered,    ///< nobody on the segment owns the next hop's address
   no_source,       ///< no address to send from
+  not_owned,       ///< a rule gave it a source address that nobody owns
 };
 enum class DeviceCause : std::uint32_t {
   none,

@@ -22,7 +22,8 @@ enum class Did : std::uint8_t {
   flooded,           ///< device: from, value: copies
   passed_over,       ///< device: from, other: a port that a flood left out; by: why
   passed_up,         ///< bridge or lower device: to the stack as device `other`
-  tracked,           ///< value: CtInfo; by: conntrack entry when it existed before
+  tracked,           ///< value: CtInfo; by: conntrack entry when it existed before; port: for an
+                     ///< INVALID packet conntrack::Invalid, why
   rule_matched,      ///< by: rule; value: RuleEffect
   rule_missed,       ///< by: rule; value: which part failed, see netfilter/evaluate.hpp
   policy_applied,    ///< by: policy; value: RuleEffect

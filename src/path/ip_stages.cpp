@@ -98,7 +98,8 @@ Stop route_out(Packet& packet, Stack& stack, T& trace) {
 
 bool is_for_us(const Packet& packet) {
   return !packet.routing.error && (packet.routing.type == RouteType::local ||
-                                   packet.routing.type == RouteType::broadcast);
+                                   packet.routing.type == RouteType::broadcast ||
+                                   packet.routing.type == RouteType::multicast);
 }
 
 namespace {
@@ -160,12 +161,12 @@ Stop forward(Packet& packet, Stack& stack, T& trace) {
 }
 
 template <Trace T>
-Stop options(Packet& packet, Stack& stack, T& trace) {
+Stop finish(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
   std::vector<ip::IcmpError> errors;
   const Stop stop = ip::options(packet, host.fib, host.interfaces, errors, trace);
   for (const ip::IcmpError& error : errors) send_error(packet, error, stack);
-  return stop;
+  return stop ? stop : ip::check_class(packet, host.interfaces);
 }
 
 template <Trace T>
@@ -213,7 +214,7 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
   template Stop deliver(Packet&, Stack&, T&);                    \
   template Stop error_route(Packet&, Stack&, T&);                \
   template Stop forward(Packet&, Stack&, T&);                    \
-  template Stop options(Packet&, Stack&, T&);                    \
+  template Stop finish(Packet&, Stack&, T&);                     \
   template Stop defragment(Packet&, Hook, Stack&, T&);           \
   template Stop vrf(Packet&, Stack&, T&);                        \
   template Stop arp(Packet&, Stack&, T&);

@@ -19,10 +19,7 @@ constexpr std::int64_t solicit_ms = 3000;
 int weight(const Stop& stop) {
   if (stop.fate != Fate::dropped) return 0;
   switch (stop.cause.kind()) {
-    case CauseKind::sysctl:
-    case CauseKind::route:
-    case CauseKind::no_route:
-    case CauseKind::routing_rule: return 5;
+    case CauseKind::sysctl: return 5;
     case CauseKind::bridge:
     case CauseKind::mtu: return 4;
     case CauseKind::device:
@@ -167,9 +164,12 @@ std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, s
     const bool about_it = e.packet.number == request || e.packet.answers == request;
     if (about_it && (best == nullptr || weight(e.stop) > weight(best->stop))) best = &e;
   }
-  if (best == nullptr || weight(best->stop) < 2)
-    return {host, Cause::address(AddressCause::not_answered, device)};
-  return {best->cause_host, best->stop.cause};
+  if (best != nullptr && weight(best->stop) > 2) return {best->cause_host, best->stop.cause};
+  // A port that the flood left out (isolated, flooding off) may be the one that would have known.
+  for (const Step& step : trace_.steps())
+    if (step.packet == request && step.did == Did::passed_over && step.by.kind() == CauseKind::bridge)
+      return {step.host, step.by};
+  return {host, Cause::address(AddressCause::not_answered, device)};
 }
 
 }  // namespace wayout::path

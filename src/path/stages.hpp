@@ -52,9 +52,10 @@ Stop route_in(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop route_out(Packet& packet, Stack& stack, T& trace);
 
-/// IP options, once the packet's way is known; errors go back. Linux: ip_input.c ip_rcv_options.
+/// Once the way is known: IP options, layer-2 class; errors go back. Linux: ip_input.c
+/// ip_rcv_finish_core.
 template <Trace T>
-Stop options(Packet& packet, Stack& stack, T& trace);
+Stop finish(Packet& packet, Stack& stack, T& trace);
 
 /// True when routing says that the packet is for this host.
 bool is_for_us(const Packet& packet);

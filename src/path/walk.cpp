@@ -16,7 +16,7 @@ Stop way_in(Packet& p, Stack& s, T& trace) {
   if (Stop stop = hook(Hook::prerouting, p, p.device, {}, s, trace)) return stop;  // PRE_ROUTING
   if (Stop stop = vrf(p, s, trace)) return stop;                                 // l3mdev_ip_rcv
   if (Stop stop = route_in(p, s, trace)) return stop;                            // ip_rcv_finish
-  if (Stop stop = options(p, s, trace)) return stop;                             // ip_rcv_options
+  if (Stop stop = finish(p, s, trace)) return stop;                              // ip_rcv_finish_core
   if (is_for_us(p)) return deliver(p, s, trace);                                 // ip_local_deliver
   if (Stop stop = error_route(p, s, trace)) return stop;                         // ip_error
   if (Stop stop = forward(p, s, trace)) return stop;                             // ip_forward

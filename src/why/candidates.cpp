@@ -120,11 +120,11 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
   netfilter::Rule rule;
   const bool in = hook == Hook::prerouting || hook == Hook::input || hook == Hook::forward;
   const bool out = hook == Hook::forward || hook == Hook::output || hook == Hook::postrouting;
-  if (in) rule.in = through(s.h, s.packet.device);
-  if (out) rule.out = through(s.h, hook == Hook::forward && s.packet.bridge_port_in != no_device &&
-                                           !s.packet.routing.decided
-                                       ? s.packet.device
-                                       : s.packet.routing.egress);
+  const link::Device& device = s.h.devices[s.packet.device];
+  const bool bridged = device.port && !s.packet.routing.decided;  // the rules see the bridge
+  const DeviceId here = bridged ? device.master : s.packet.device;
+  if (in) rule.in = through(s.h, here);
+  if (out) rule.out = through(s.h, bridged ? here : s.packet.routing.egress);
   if (by_state) {
     netfilter::ConntrackMatch state;
     state.states = netfilter::ConntrackMatch::related | netfilter::ConntrackMatch::established;
@@ -192,6 +192,23 @@ DeviceId ingress_of_probe(const Scene& s) {
   return s.packet.ingress;
 }
 
+/// A masquerade or SNAT rule that ran out of ports: without its port range.
+Changes for_ports(const Scene& s) {
+  Changes out;
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->host != s.host || step->by.kind() != CauseKind::rule) continue;
+    const RuleRef ref = step->by.rule_ref();
+    netfilter::Rule rule = s.h.netfilter.rule(ref);
+    auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+    if (target == nullptr || !target->range.ports_specified) continue;
+    target->range.ports_specified = false;
+    target->range.min_port = target->range.max_port = 0;
+    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
+    break;
+  }
+  return out;
+}
+
 Changes for_nat(const Scene& s) {
   Changes out;
   switch (static_cast<NatCause>(s.cause.value())) {
@@ -202,6 +219,7 @@ Changes for_nat(const Scene& s) {
                                first, rule));
       break;
     }
+    case NatCause::ports_exhausted: return for_ports(s);
     case NatCause::answer_elsewhere: {
       // The far end answered past the host that translated the question: make it answer there.
       for (std::uint32_t i = 0; i < s.machine.hosts.size(); ++i) {
@@ -231,23 +249,6 @@ Changes for_nat(const Scene& s) {
   return out;
 }
 
-/// A masquerade or SNAT rule that ran out of ports: without its port range.
-Changes for_ports(const Scene& s) {
-  Changes out;
-  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
-    if (step->host != s.host || step->by.kind() != CauseKind::rule) continue;
-    const RuleRef ref = step->by.rule_ref();
-    netfilter::Rule rule = s.h.netfilter.rule(ref);
-    auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
-    if (target == nullptr || !target->range.ports_specified) continue;
-    target->range.ports_specified = false;
-    target->range.min_port = target->range.max_port = 0;
-    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
-    break;
-  }
-  return out;
-}
-
 // ------------------------------------------------------------------ routes and neighbours
 
 /// Devices of `host` that reach a router on their segment, with its address there.
@@ -259,9 +260,10 @@ std::vector<Way_> possible_gateways(const host::Machine& machine, std::uint32_t 
   std::vector<Way_> out;
   const host::Host& h = machine.hosts[host];
   for (DeviceId d = 1; d < h.devices.size(); ++d) {
-    if (const auto gateway = segment_gateway(machine, {host, d}))
-      if (const auto address = gateway_address(machine, {host, d}, *gateway))
-        out.push_back({d, *address});
+    const auto gateway = segment_gateway(machine, {host, d});
+    if (!gateway) continue;
+    const auto address = gateway_address(machine, {host, d}, *gateway);
+    if (address && h.interfaces.owner_of(*address) == no_device) out.push_back({d, *address});
   }
   return out;
 }
@@ -391,16 +393,37 @@ Changes for_stale_entries(const Scene& s) {
   return out;
 }
 
+/// Rules that exempt packets of the conversation from tracking, and so from translation.
+Changes for_untracked(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps)
+    if (step.did == Did::rule_matched &&
+        step.value == static_cast<std::uint32_t>(netfilter::RuleEffect::notrack))
+      out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
+  return out;
+}
+
+/// A rule translates to an address that nobody owns: masquerade in front of it, or go without it.
+Changes for_wrong_source(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps) {
+    if (step.host != s.host || step.did != Did::translated || step.by.kind() != CauseKind::rule ||
+        step.packet != s.account.legs.front().packet || step.hook != Hook::postrouting)
+      continue;
+    const RuleRef ref = step.by.rule_ref();
+    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule,
+                              masquerade(s, ingress_of_probe(s), s.cause.device())));
+    out.push_back(delete_rule(s.machine, s.host, ref));
+  }
+  return out;
+}
+
 Changes by_kind(const Scene& s) {
   switch (s.cause.kind()) {
     case CauseKind::sysctl: return for_sysctl(s);
     case CauseKind::rule:
     case CauseKind::policy: return for_rule(s);
-    case CauseKind::nat: {
-      Changes out = for_nat(s);
-      for (Change& c : for_ports(s)) out.push_back(std::move(c));
-      return out;
-    }
+    case CauseKind::nat: return for_nat(s);
     case CauseKind::route: return for_route(s);
     case CauseKind::no_route: return for_no_route(s);
     case CauseKind::routing_rule: return {delete_routing_rule(s.machine, s.host, s.cause.value())};
@@ -408,6 +431,8 @@ Changes by_kind(const Scene& s) {
     case CauseKind::address:
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_answered)
         return for_unanswered(s);
+      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_owned)
+        return for_wrong_source(s);
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::localnet)
         return {set_sysctl(s.machine, s.host, Sysctl::route_localnet, s.packet.device, 1)};
       return {};
@@ -428,6 +453,7 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
                     end.packet, route::flow_of(end.packet), end.stop.cause};
   Changes out = for_stale_entries(scene);
   for (Change& c : by_kind(scene)) out.push_back(std::move(c));
+  for (Change& c : for_untracked(scene)) out.push_back(std::move(c));
   return out;
 }
 

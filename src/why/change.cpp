@@ -183,9 +183,21 @@ Change default_route(const host::Machine& machine, std::uint32_t host,
 
 Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef ref) {
   const host::Host& h = machine.hosts[host];
-  const std::string text = route_line(h, ref);
+  const route::Route& route = h.fib.route(ref);
+  const std::uint32_t table = h.fib.tables[ref.table].id;
+  // Type, prefix, table and metric name a route; next hops and objects only get in the way.
+  std::string command = "ip route del ";
+  switch (route.type) {
+    case RouteType::blackhole: command += "blackhole "; break;
+    case RouteType::unreachable: command += "unreachable "; break;
+    case RouteType::prohibit: command += "prohibit "; break;
+    default: break;
+  }
+  command += route.destination.length == 0 ? "default" : route.destination.text(true);
+  if (table != route::table_main) command += fmt::format(" table {}", table);
+  if (route.metric != 0) command += fmt::format(" metric {}", route.metric);
   return {.host = host,
-          .command = fmt::format("ip route del {}", text),
+          .command = std::move(command),
           .lasting = keep_network,
           .parts = Parts::routing,
           .weight = 2,

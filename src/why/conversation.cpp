@@ -16,6 +16,7 @@ namespace {
 using wire::TcpHeader;
 
 constexpr std::uint16_t icmp_id_sequence = 1;
+constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hops
 constexpr std::size_t tcp_headers_bytes = 40, udp_headers_bytes = 28;
 
 Endpoints endpoints_of(const Packet& packet) {
@@ -45,10 +46,12 @@ class Script {
   explicit Script(const Question& question) : question_(question) {}
 
   /// The packet of leg `index` (0 = the probe) between these endpoints.
-  [[nodiscard]] std::vector<std::uint8_t> packet(std::size_t index, const Endpoints& ends) const {
+  [[nodiscard]] std::vector<std::uint8_t> packet(std::size_t index, const Endpoints& ends,
+                                                 std::uint8_t ttl) const {
     wire::Ipv4Fields ip{.source = ends.source,
                         .destination = ends.destination,
                         .protocol = protocol_of(question_.probe),
+                        .ttl = ttl,
                         .dont_fragment = question_.dont_fragment};
     if (question_.probe == Probe::icmp) {
       return wire::make_icmp_echo(ip, index % 2 == 1, ends.sport, icmp_id_sequence,
@@ -122,6 +125,10 @@ struct Arrival {
 
 bool refused(const Stop& stop) { return stop.reason == DropReason::NO_SOCKET; }
 
+bool forwarding_off(const Cause& cause) {
+  return cause.kind() == CauseKind::sysctl && cause.sysctl() == Sysctl::forwarding;
+}
+
 bool other_host(const Stop& stop) { return stop.reason == DropReason::OTHERHOST; }
 
 class Conversation {
@@ -147,7 +154,8 @@ class Conversation {
   void lose(Way way, const path::JourneyEnd& end);
   bool check_answer(const path::JourneyEnd& end);
   void blame_missing_translation();
-  [[nodiscard]] std::optional<host::DeviceRef> last_forwarder() const;
+  void blame_detour();
+  [[nodiscard]] std::vector<Step> decisions(std::uint32_t packet) const;
   void hear_errors(std::uint32_t about);
   void gather_unknown();
 
@@ -180,6 +188,7 @@ Account Conversation::play() {
   }
   account_.steps = trace_.steps();
   blame_missing_translation();
+  blame_detour();
   gather_unknown();
   if (account_.circles || !account_.unknown.empty()) account_.verdict = Verdict::undecided;
   account_.choices = chance_.asked();
@@ -235,7 +244,8 @@ void Conversation::lose(Way way, const path::JourneyEnd& end) {
 
 bool Conversation::out_leg(std::size_t index) {
   const std::uint32_t number = journey_.new_number();
-  Packet packet = Packet::from_ip(script_.packet(index, account_.asked));
+  const std::uint8_t ttl = machine_.hosts[question_.from].ip.default_ttl;
+  Packet packet = Packet::from_ip(script_.packet(index, account_.asked, ttl));
   packet.number = number;
   account_.legs.push_back({Way::out, number, {}});
   const std::size_t first_step = trace_.steps().size();
@@ -247,7 +257,7 @@ bool Conversation::out_leg(std::size_t index) {
       if (step.packet == number && step.did == Did::source_chosen) account_.asked.source = step.address;
     }
   }
-  account_.legs.back().text = wire::describe_ip(script_.packet(index, account_.asked));
+  account_.legs.back().text = wire::describe_ip(script_.packet(index, account_.asked, ttl));
   if (arrival.kind == Arrival::Kind::lost) {
     lose(Way::out, arrival.end);
     return false;
@@ -297,7 +307,7 @@ bool Conversation::back_leg(std::size_t index) {
       return false;
     }
     const auto* away = wire::header_at<wire::EthernetHeader>(left.frame());
-    const auto packet = script_.packet(index, turned(seen));
+    const auto packet = script_.packet(index, turned(seen), outsider_ttl);
     Packet frame =
         away == nullptr || left.link_header_bytes() == 0
             ? Packet::from_ip(packet)
@@ -312,7 +322,8 @@ bool Conversation::back_leg(std::size_t index) {
     account_.legs.push_back({Way::back, number, {}});
   } else {
     number = journey_.new_number();
-    const auto packet = script_.packet(index, turned(endpoints_of(account_.end.packet)));
+    const auto packet = script_.packet(index, turned(endpoints_of(account_.end.packet)),
+                                       machine_.hosts[*account_.reached].ip.default_ttl);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
@@ -350,37 +361,61 @@ bool Conversation::check_answer(const path::JourneyEnd& end) {
   return false;
 }
 
-/// The last host that forwarded the probe, and the device it left there.
-std::optional<host::DeviceRef> Conversation::last_forwarder() const {
-  std::optional<host::DeviceRef> last;
-  for (const Step& step : account_.steps) {
-    if (step.packet != account_.legs.front().packet || step.did != Did::routed) continue;
-    if (step.host == question_.from) continue;
-    if (account_.reached && step.host == *account_.reached) continue;
-    last = {step.host, step.device};
-  }
-  return last;
+/// Where a packet went, host by host: the routing decision each of them made.
+std::vector<Step> Conversation::decisions(std::uint32_t packet) const {
+  std::vector<Step> out;
+  for (const Step& step : account_.steps)
+    if (step.packet == packet && step.did == Did::routed &&
+        (out.empty() || out.back().host != step.host))
+      out.push_back(step);
+  return out;
 }
 
 /// An outsider that has no way back to an address nobody translated is not at fault: the host that
-/// forwarded it untranslated is, though the outsider is a namespace of this machine.
+/// forwarded it untranslated is, though the outsider is a namespace of this machine. The same for
+/// one that was given an address nobody owns.
 void Conversation::blame_missing_translation() {
   if (account_.verdict != Verdict::dropped || account_.direction != Way::back) return;
-  if (!account_.reached || account_.end.host != *account_.reached || !account_.seen) return;
-  if (account_.seen->source != account_.asked.source) return;
-  const auto forwarder = last_forwarder();
-  if (!forwarder || !is_uplink(machine_.hosts[forwarder->host], forwarder->device)) return;
-  const host::Host& far = machine_.hosts[*account_.reached];
-  if (!far.runtime.empty()) return;
-  switch (account_.end.stop.cause.kind()) {
-    case CauseKind::no_route:
-    case CauseKind::address:
-    case CauseKind::neighbour:
-    case CauseKind::route: break;
-    default: return;
-  }
+  if (!account_.reached || !account_.seen || !machine_.hosts[*account_.reached].runtime.empty()) return;
+  const CauseKind kind = account_.end.stop.cause.kind();
+  if (kind != CauseKind::no_route && kind != CauseKind::address && kind != CauseKind::neighbour &&
+      kind != CauseKind::route && !forwarding_off(account_.end.stop.cause))
+    return;
+
+  const std::vector<Step> hops = decisions(account_.legs.front().packet);
+  const auto forwarder = std::find_if(hops.begin(), hops.end(), [&](const Step& hop) {
+    return hop.host != question_.from && hop.host != *account_.reached &&
+           is_uplink(machine_.hosts[hop.host], hop.device);
+  });
+  if (forwarder == hops.end()) return;
+  const bool beyond = std::any_of(forwarder + 1, hops.end(), [&](const Step& hop) {
+    return hop.host == account_.end.host;
+  });
+  const host::Host& host = machine_.hosts[forwarder->host];
+  if (!beyond || host.interfaces.owner_of(account_.seen->source) != no_device) return;
   account_.end.cause_host = forwarder->host;
-  account_.end.stop.cause = Cause::nat(NatCause::not_translated, forwarder->device);
+  account_.end.stop.cause = account_.seen->source == account_.asked.source
+                                ? Cause::nat(NatCause::not_translated, forwarder->device)
+                                : Cause::address(AddressCause::not_owned, forwarder->device);
+}
+
+/// A namespace that does not forward, and would have to send the packet back where it came from or
+/// knows no way at all, is no router that is switched off: whoever sent the packet there is wrong.
+void Conversation::blame_detour() {
+  if (account_.verdict != Verdict::dropped || !forwarding_off(account_.end.stop.cause)) return;
+  const std::vector<Step> hops = decisions(account_.legs.back().packet);
+  if (hops.size() < 2 || hops.back().host != account_.end.host) return;
+  const host::Host& host = machine_.hosts[account_.end.host];
+  const Step& here = hops.back();
+  const bool leads_on =
+      here.by.kind() == CauseKind::route &&
+      std::any_of(host.fib.route(here.by.route()).nexthops.begin(),
+                  host.fib.route(here.by.route()).nexthops.end(),
+                  [&](const auto& hop) { return hop.device != account_.end.packet.device; });
+  if (leads_on) return;
+  const Step& before = hops[hops.size() - 2];
+  account_.end.cause_host = before.host;
+  account_.end.stop.cause = before.by;
 }
 
 void Conversation::hear_errors(std::uint32_t about) {

@@ -49,18 +49,40 @@ class Restore {
   conntrack::Config conntrack_config_;
 };
 
+/// What follows from devices that went up or down: a veth has carrier when both ends are up, a
+/// bridge when one of its ports has.
+void settle_carriers(host::Machine& machine) {
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    link::Devices& devices = machine.hosts[i].devices;
+    for (DeviceId d = 1; d < devices.size(); ++d) {
+      const host::DeviceRef peer = machine.peer({i, d});
+      if (devices[d].kind == link::DeviceKind::veth && peer.device != no_device)
+        devices[d].carrier = devices[d].up && machine.hosts[peer.host].devices[peer.device].up;
+    }
+    for (link::Device& bridge : devices.list) {
+      if (bridge.kind != link::DeviceKind::bridge) continue;
+      const DeviceId id = static_cast<DeviceId>(&bridge - devices.list.data());
+      bridge.carrier = std::any_of(devices.list.begin(), devices.list.end(), [&](const auto& port) {
+        return port.master == id && port.running();
+      });
+    }
+  }
+}
+
 /// A change in force for as long as this lives.
 class Applied {
  public:
   Applied(host::Machine& machine, const Change& change)
       : machine_(machine), restore_(std::in_place, machine.hosts[change.host], change.parts) {
     change.apply(machine.hosts[change.host]);
+    if ((change.parts & Parts::devices) != 0) settle_carriers(machine);
     valid_ = host::finish(machine).ok();
   }
   Applied(const Applied&) = delete;
   Applied& operator=(const Applied&) = delete;
   ~Applied() {
     restore_.reset();
+    settle_carriers(machine_);
     static_cast<void>(host::finish(machine_).ok());  // as it was, it was valid
   }
   /// False: the change made something that the kernel would refuse.

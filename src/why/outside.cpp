@@ -81,7 +81,7 @@ OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef 
   if (on_link(interface, source)) {
     if (answers_for(host, router.device, source, somebody_on(interface, source)))
       return comes_back("");
-    return lost(translated ? Cause::address(AddressCause::not_answered, router.device)
+    return lost(translated ? Cause::address(AddressCause::not_owned, router.device)
                            : Cause::nat(NatCause::not_translated, router.device));
   }
   if (!translated && source.is_private())

@@ -113,6 +113,8 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
     case AddressCause::localnet: return "an address of 127/8 came from outside";
     case AddressCause::not_answered:
       return fmt::format("nobody answers for the next hop on {}", device);
+    case AddressCause::not_owned:
+      return fmt::format("nobody owns the source that what leaves through {} was given", device);
     case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }
@@ -145,9 +147,13 @@ const char* cause_kind(const Cause& cause) {
     case CauseKind::bridge: return "bridge";
     case CauseKind::nat: return "nat";
     case CauseKind::conntrack: return "conntrack";
-    case CauseKind::address: return "address";
+    case CauseKind::address:
+      return static_cast<AddressCause>(cause.value()) == AddressCause::not_answered ? "neighbour"
+                                                                                    : "address";
     case CauseKind::mtu: return "mtu";
-    case CauseKind::device: return "device";
+    case CauseKind::device:  // a wrong MAC is a wrong neighbour entry, wherever it was noticed
+      return static_cast<DeviceCause>(cause.value()) == DeviceCause::other_host ? "neighbour"
+                                                                                : "device";
     case CauseKind::socket: return "socket";
     case CauseKind::packet: return "packet";
     case CauseKind::unmodelled: return "unmodelled";
