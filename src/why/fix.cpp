@@ -94,6 +94,12 @@ class Applied {
   bool valid_ = false;
 };
 
+/// The way is free, and the refusal came back: only a program is missing.
+bool is_refused(const Account& account) {
+  return account.verdict == Verdict::dropped && !account.told.empty() &&
+         account.end.stop.cause.kind() == CauseKind::socket;
+}
+
 bool same_end(const Account& a, const Account& b) {
   return a.verdict == b.verdict && a.direction == b.direction && a.end.host == b.end.host &&
          a.end.stop.stage == b.end.stop.stage && a.end.stop.cause == b.end.stop.cause;
@@ -130,8 +136,8 @@ void Search::from(const Account& account) {
     const Applied applied(machine_, change);
     if (!applied.valid()) continue;
     Account next = explore(machine_, question_);
-    if (next.verdict == Verdict::delivered) {
-      found.push_back({changes_});
+    if (next.verdict == Verdict::delivered || is_refused(next)) {
+      found.push_back({changes_, is_refused(next)});
       found.back().changes.push_back(change);
       solved = true;
     } else if (next.verdict == Verdict::dropped && is_new(next)) {
@@ -159,7 +165,7 @@ int Fix::weight() const {
 
 std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
                              const Account& account) {
-  if (account.verdict != Verdict::dropped) return {};
+  if (account.verdict != Verdict::dropped || is_refused(account)) return {};
   Search search(machine, question);
   search.from(account);
   std::stable_sort(search.found.begin(), search.found.end(), [](const Fix& a, const Fix& b) {

@@ -15,6 +15,7 @@ namespace wayout::why {
 
 struct Fix {
   std::vector<Change> changes;   ///< in the order to apply them
+  bool refused = false;          ///< it gets there and back, but then nothing listens there
   [[nodiscard]] int weight() const;
 };
 
@@ -22,8 +23,7 @@ struct Fix {
 [[nodiscard]] std::vector<Change> candidates(const host::Machine& machine, const Question& question,
                                              const Account& account);
 
-/// Every returned fix was tried: with it the question is answered "delivered". Smallest first, at
-/// most three. Bounded in the number of trials.
+/// Every returned fix was tried: with it packets pass both ways. Smallest first, at most three. Bounded in the number of trials.
 [[nodiscard]] std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
                                            const Account& account);
 

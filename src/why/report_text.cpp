@@ -138,7 +138,8 @@ void Report::cause() {
 void Report::fixes() {
   int number = 0;
   for (const Fix& fix : answer_.fixes) {
-    out_ += fmt::format("\nfix {}    tried: it gets there and the answer comes back\n", ++number);
+    out_ += fmt::format("\nfix {}    tried: it gets there and {} comes back\n", ++number,
+                        fix.refused ? "a refusal (nothing listens)" : "the answer");
     for (const Change& c : fix.changes)
       out_ += colour("1", fmt::format("         {}# {}", name(c.host), escaped(c.command))) + "\n";
     std::vector<std::string> said;
@@ -148,7 +149,8 @@ void Report::fixes() {
       out_ += fmt::format("         to keep it: {}\n", escaped(c.lasting));
     }
   }
-  if (a_.verdict == Verdict::dropped && answer_.fixes.empty())
+  if (a_.verdict == Verdict::dropped && answer_.fixes.empty() &&
+      a_.end.stop.cause.kind() != CauseKind::socket)
     out_ += "\nfix      none of the changes tried gets it through\n";
 }
 
