@@ -29,6 +29,10 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
 
+bool is_capital(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+
 std::vector<Word> split(std::string_view line) {
   std::vector<Word> words;
   std::size_t at = 0;
@@ -122,6 +126,7 @@ class LineReader {
     const Word& word = words_[next_];
     if (!word.key.empty() || word.text.front() == '[') return true;
     ++next_;
+    if (!is_capital(word.text.front())) return fail_value(word);
     const std::uint8_t number = connection_.original().protocol;
     if (number == protocol::tcp) {
       const auto state = state_of(word.text, TcpState::syn_sent2);
@@ -230,10 +235,10 @@ class LineReader {
       return true;
     }
     if (word.key == "delta-time") {
-      std::int64_t age_s = 0;
+      std::uint32_t age_s = 0;
       if (!take(word, age_s)) return false;
       connection_.timestamped = true;
-      connection_.created_ms = -age_s * 1000;
+      connection_.created_ms = -std::int64_t{age_s} * 1000;
       return true;
     }
     if (!listed_.rest.empty()) listed_.rest += ' ';
