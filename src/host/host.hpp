@@ -35,7 +35,9 @@ struct Unmodelled {
   bool ingress = false, egress = false;  ///< which direction of the device
   std::optional<Hook> hook;            ///< on the way when a packet passes this hook
   std::int32_t priority = 0;
+  bool nat = false;                    ///< an nft chain of type nat
   bool bridge_family = false;          ///< on the way of bridged frames only
+  wire::Prefix source, destination;    ///< only packets between these; no family: all
 };
 
 /// A socket that listens (or a UDP socket bound), as `ss -lntu` shows it.
@@ -55,22 +57,33 @@ struct IpConfig {
   bool icmp_errors_use_inbound_ifaddr = false;
 };
 
+/// One file of rules as it was read, for who writes the rules back under the same name.
+struct RuleFile {
+  std::string name;                    ///< `iptables-save.txt`
+  std::uint32_t ruleset = 0;           ///< position in Netfilter::rulesets; files may share one
+};
+
 struct Host {
   std::string name;                    ///< `host`, `ip netns` name, container name, or `pid 123`
+  std::vector<std::string> aliases;    ///< other names by which it may be asked for
   std::string folder;                  ///< in a snapshot
   std::string runtime;                 ///< docker, podman, …; empty: none
   std::string container_id;
   std::uint32_t pid = 0;               ///< a process in it; 0: not known
   std::uint64_t namespace_inode = 0;   ///< live: /proc/…/ns/net; 0: from files
+  /// What this namespace calls others (link-netnsid): Host::name there, as far as it is known.
+  std::unordered_map<std::int32_t, std::string> namespace_ids;
 
   link::Devices devices;
   std::vector<link::Neighbour> neighbours;
   route::Interfaces interfaces;        ///< parallel to devices
   route::Fib fib;
-  route::Config route_config;
+  std::unordered_map<std::uint32_t, std::string> table_names;  ///< of routing tables, where named
   IpConfig ip;
   bridge::Config bridging;
   netfilter::Netfilter netfilter;
+  std::vector<RuleFile> rule_files;
+  bool conntrack_needed_by_nft = false;  ///< a native nft rule asks for it
   conntrack::Config conntrack_config;
   std::vector<conntrack::Connection> connections;  ///< as listed
   std::vector<Listener> listeners;
@@ -90,10 +103,12 @@ struct DeviceRef {
 
 struct Machine {
   std::string kernel_release;
+  std::int64_t read_at_ms = 0;         ///< Unix time at which it was read; 0: not known
   std::vector<Host> hosts;             ///< [0] is the namespace in which wayout was called
   /// veth peer of (host, device), by host then DeviceId; device == no_device: not known.
   std::vector<std::vector<DeviceRef>> peers;
-  /// Device below (VLAN, macvlan, ipvlan), in the same or another namespace; same shape.
+  /// Device below (VLAN, macvlan, ipvlan), in the same or another namespace; same shape. For a
+  /// VXLAN device it names only the namespace whose routes carry it (device == no_device).
   std::vector<std::vector<DeviceRef>> lowers;
   /// The reverse of lowers: what is stacked on (host, device).
   std::vector<std::vector<std::vector<DeviceRef>>> stacked;

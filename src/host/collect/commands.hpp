@@ -1,0 +1,28 @@
+// The commands of a snapshot and the files they fill.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace wayout::host::collect {
+
+/// When a command may run.
+enum class Condition {
+  always,
+  legacy_v4,  ///< /proc/net/ip_tables_names says that tables are there: the tool would make them
+  legacy_v6,
+  ebtables,  ///< a table of legacy ebtables is loaded: the tool would load them
+};
+
+struct Command {
+  std::string file;
+  std::vector<std::string> argv;
+  Condition condition = Condition::always;
+};
+
+/// In the order in which they run. Not here: tc-filter.txt, one command for every device and
+/// direction that has filters.
+[[nodiscard]] std::span<const Command> commands();
+
+}  // namespace wayout::host::collect

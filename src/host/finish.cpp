@@ -1,0 +1,109 @@
+#include "host/finish.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "host/join.hpp"
+
+namespace wayout::host {
+
+using link::DeviceKind;
+
+namespace {
+
+void add_unmodelled_device(Host& host, DeviceId id, Unmodelled::Kind kind, std::string text) {
+  Unmodelled found;
+  found.kind = kind;
+  found.text = std::move(text);
+  found.device = id;
+  found.ingress = true;
+  found.egress = kind != Unmodelled::Kind::xdp;
+  host.unmodelled.push_back(std::move(found));
+}
+
+void find_unmodelled_devices(Host& host) {
+  for (DeviceId id = 1; id < host.devices.size(); ++id) {
+    const link::Device& device = host.devices[id];
+    const link::Device& master = host.devices[device.master];
+    if (device.xdp)
+      add_unmodelled_device(host, id, Unmodelled::Kind::xdp,
+                            fmt::format("XDP program on {}", device.name));
+    const bool known_master = device.master == no_device || master.kind == DeviceKind::bridge ||
+                              master.kind == DeviceKind::vrf || master.kind == DeviceKind::bond;
+    if (!known_master)
+      add_unmodelled_device(
+          host, id, Unmodelled::Kind::other,
+          fmt::format("{} is a port of {} ({})", device.name, master.name, master.kind_name));
+    if (device.kind_name == "netkit")
+      add_unmodelled_device(host, id, Unmodelled::Kind::bpf,
+                            fmt::format("netkit device {} and its BPF programs", device.name));
+  }
+}
+
+/// route::Interface holds what layer 3 asks of a device, so that route/ need not know link/.
+void mirror_device(const link::Devices& devices, DeviceId id, route::Interface& interface) {
+  const link::Device& device = devices[id];
+  interface.up = device.up;
+  interface.carrier = device.carrier;
+  interface.loopback = device.kind == DeviceKind::loopback;
+  interface.mtu_bytes = device.mtu_bytes;
+  interface.vrf = devices[device.master].kind == DeviceKind::vrf ? device.master : no_device;
+  interface.vrf_table = device.kind == DeviceKind::vrf ? device.vrf_table : 0;
+  interface.order = device.ifindex != 0 ? device.ifindex : id;
+}
+
+void mirror_devices(Host& host) {
+  host.interfaces.list.resize(host.devices.list.size());
+  for (DeviceId id = 1; id < host.devices.size(); ++id)
+    mirror_device(host.devices, id, host.interfaces[id]);
+}
+
+std::vector<std::string> device_names(const Host& host) {
+  std::vector<std::string> names;
+  names.reserve(host.devices.size());
+  for (const link::Device& device : host.devices.list)
+    names.push_back(device.name);
+  return names;
+}
+
+/// What hangs on a netfilter hook is met there, among the tables.
+void hang_on_hooks(Host& host) {
+  host.netfilter.foreign.clear();
+  for (std::uint32_t i = 0; i < host.unmodelled.size(); ++i) {
+    const Unmodelled& found = host.unmodelled[i];
+    if (found.hook && !found.bridge_family)
+      host.netfilter.foreign.push_back(
+          {*found.hook, found.priority, i, found.nat, found.source, found.destination});
+  }
+}
+
+Result<void> finish(Host& host) {
+  mirror_devices(host);
+  host.fib.index(host.interfaces, device_names(host));
+  hang_on_hooks(host);
+  host.conntrack_config.enabled = host.netfilter.needs_conntrack() || host.conntrack_needed_by_nft;
+  return netfilter::compile(host.netfilter);
+}
+
+}  // namespace
+
+void complete(Host& host) {
+  mirror_devices(host);
+  std::ranges::stable_sort(host.fib.rules, {}, &route::Rule::preference);
+  route::add_implied_routes(host.fib, host.interfaces);
+  find_unmodelled_devices(host);
+}
+
+Result<void> finish(Machine& machine) {
+  for (Host& host : machine.hosts) {
+    Result<void> finished = finish(host);
+    if (!finished) return finished;
+  }
+  join(machine);
+  return {};
+}
+
+}  // namespace wayout::host

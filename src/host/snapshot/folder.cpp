@@ -1,0 +1,273 @@
+// Which file is read by which reader. The names are those of the snapshot contract; the commands
+// that make them are in collect/commands.cpp.
+#include "host/snapshot/folder.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "conntrack/listing.hpp"
+#include "host/bpf.hpp"
+#include "host/device_book.hpp"
+#include "host/file.hpp"
+#include "host/finish.hpp"
+#include "host/json.hpp"
+#include "host/listeners.hpp"
+#include "host/nft.hpp"
+#include "host/rules.hpp"
+#include "host/snapshot/links_json.hpp"
+#include "host/snapshot/links_text.hpp"
+#include "host/snapshot/neighbours_json.hpp"
+#include "host/snapshot/neighbours_text.hpp"
+#include "host/snapshot/route_list.hpp"
+#include "host/snapshot/routes_json.hpp"
+#include "host/snapshot/routes_text.hpp"
+#include "host/sysctls.hpp"
+#include "host/takers.hpp"
+#include "host/tc.hpp"
+#include "netfilter/read_ipset.hpp"
+
+namespace wayout::host::snapshot {
+
+namespace {
+
+class FolderReader {
+ public:
+  explicit FolderReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  Result<Host> read() {
+    using Part = void (FolderReader::*)();
+    constexpr Part parts[] = {&FolderReader::read_devices,  &FolderReader::read_addresses,
+                              &FolderReader::read_ids,      &FolderReader::read_routes,
+                              &FolderReader::read_rules,    &FolderReader::read_neighbours,
+                              &FolderReader::read_bridging, &FolderReader::read_sysctls,
+                              &FolderReader::read_iptables, &FolderReader::read_nft,
+                              &FolderReader::read_ipsets,   &FolderReader::read_connections,
+                              &FolderReader::read_takers,   &FolderReader::read_sockets,
+                              &FolderReader::check_ipv6};
+    for (const Part part : parts) {
+      (this->*part)();
+      if (error_) return *error_;
+    }
+    if (!any_) return Error{folder_.string(), 0, 0, "holds no file of a snapshot"};
+    complete(host_);
+    return std::move(host_);
+  }
+
+ private:
+  /// The file of this name, if it is there.
+  std::optional<File> open(const std::string& name) {
+    if (error_) return std::nullopt;
+    Result<std::optional<File>> file = read_file(folder_ / name);
+    if (!file) {
+      error_ = file.error();
+      return std::nullopt;
+    }
+    any_ |= file->has_value();
+    return std::move(*file);
+  }
+  void keep(Result<void> result) {
+    if (!result && !error_) error_ = result.error();
+  }
+  void assume(std::string what) { host_.assumed.push_back(std::move(what)); }
+
+  /// `name`.json by one reader, else `name`.txt by the other. False: neither is there.
+  template <class Json, class Text>
+  bool read_either(const std::string& name, Json json, Text text) {
+    if (const auto file = open(name + ".json")) return keep(json(*file)), true;
+    if (const auto file = open(name + ".txt")) return keep(text(*file)), true;
+    return false;
+  }
+  /// `name` by this reader. False: it is not there.
+  template <class Reader>
+  bool read_one(const std::string& name, Reader reader) {
+    if (const auto file = open(name)) return keep(reader(*file)), true;
+    return false;
+  }
+
+  void read_devices() {
+    const auto json = [&](const File& file) { return read_links_json(file, host_, book_); };
+    const auto text = [&](const File& file) { return read_links_text(file, host_, book_); };
+    if (!read_either("ip-link", json, text) && !read_either("ip-addr", json, text))
+      assume("only the devices that other files name: there is no ip-link.json");
+  }
+
+  void read_addresses() {
+    const bool read = read_either(
+        "ip-addr", [&](const File& file) { return read_addresses_json(file, host_, book_); },
+        [&](const File& file) { return read_addresses_text(file, host_, book_); });
+    if (!read) assume("no addresses: there is no ip-addr.json");
+  }
+
+  /// `ip -j netns list-id`: what this namespace calls others.
+  void read_ids() {
+    read_one("ip-netns.json", [&](const File& file) {
+      return read_json_list(file, [&](const JsonObject& object) {
+        const auto id = object.number<std::int32_t>("nsid");
+        if (id && object.has("name")) host_.namespace_ids[*id] = object.text("name");
+      });
+    });
+  }
+
+  void read_routes() {
+    NexthopObjects objects;
+    if (const auto file = open("ip-nexthop.json")) {
+      Result<NexthopObjects> read = read_nexthops_json(*file, book_);
+      if (!read) return keep(read.error());
+      objects = std::move(*read);
+    }
+    RouteList routes(host_, book_, tables_, objects);
+    const bool read = read_either(
+        "ip-route", [&](const File& file) { return read_routes_json(file, routes); },
+        [&](const File& file) { return read_routes_text(file, routes); });
+    if (read) {
+      host_.fib.table_position(route::table_main);  // it was shown, even if nothing is in it
+    } else {
+      assume("only routes to the addresses' own subnets: there is no ip-route.json");
+    }
+  }
+
+  void read_rules() {
+    const bool read = read_either(
+        "ip-rule", [&](const File& file) { return read_rules_json(file, host_, tables_); },
+        [&](const File& file) { return read_rules_text(file, host_, tables_); });
+    if (read) return;
+    host_.fib.rules = route::Fib::default_rules();
+    assume("the three default routing rules: there is no ip-rule.json");
+  }
+
+  void read_neighbours() {
+    const auto json = [&](const File& file) { return read_neighbours_json(file, host_, book_); };
+    const auto text = [&](const File& file) { return read_neighbours_text(file, host_, book_); };
+    if (!read_either("ip-neigh", json, text))
+      assume("neighbours are not known: there is no ip-neigh.json");
+    read_either("ip-neigh-proxy", json, text);
+  }
+
+  void read_bridging() {
+    const bool fdb = read_either(
+        "bridge-fdb", [&](const File& file) { return read_fdb_json(file, host_, book_); },
+        [&](const File& file) { return read_fdb_text(file, host_, book_); });
+    const bool vlans = read_either(
+        "bridge-vlan", [&](const File& file) { return read_vlans_json(file, host_, book_); },
+        [&](const File& file) { return read_vlans_text(file, host_, book_); });
+    bool has_bridge = false, has_filtering = false;
+    for (const link::Device& device : host_.devices.list) {
+      has_bridge |= device.kind == link::DeviceKind::bridge;
+      has_filtering |= device.bridge.vlan_filtering;
+    }
+    if (has_bridge && !fdb) assume("bridges have learned nothing: there is no bridge-fdb.json");
+    if (has_filtering && !vlans) assume("VLANs of bridge ports are not known: no bridge-vlan.json");
+  }
+
+  void read_sysctls() {
+    const auto file = open("sysctl.txt");
+    if (file) keep(host::read_sysctls(*file, host_));
+    keep(apply_sysctls(host_, file.value_or(File{})));
+  }
+
+  void read_iptables() {
+    using netfilter::Backend;
+    const std::pair<const char*, Backend> saves[] = {{"iptables-legacy-save.txt", Backend::legacy},
+                                                     {"iptables-save.txt", Backend::nft},
+                                                     {"iptables-nft-save.txt", Backend::nft}};
+    bool read = false;
+    for (const auto& [name, backend] : saves)
+      read |= read_one(name, [&](const File& f) { return add_rules(f, backend, host_); });
+    for (const char* name : {"iptables-S.txt", "iptables-nvL.txt"})
+      if (!read)
+        read = read_one(name, [&](const File& f) { return add_rules(f, Backend::nft, host_); });
+    note_rule_order(host_);
+    if (!read) assume("no iptables rules: there is no iptables-save.txt");
+  }
+
+  void read_nft() {
+    const auto plain = open("nft.txt");
+    const NftChainDevices devices = plain ? read_nft_chain_devices(*plain) : NftChainDevices{};
+    const bool read = read_one(
+        "nft.json", [&](const File& file) { return read_nft_json(file, devices, host_, book_); });
+    if (!read) assume("no nft chains but those of iptables: there is no nft.json");
+  }
+
+  void read_ipsets() {
+    read_one("ipset.txt", [&](const File& file) -> Result<void> {
+      Result<netfilter::IpSets> sets = netfilter::read_ipset(file.text, file.name);
+      if (!sets) return sets.error();
+      host_.netfilter.sets = std::move(*sets);
+      return {};
+    });
+  }
+
+  void read_connections() {
+    const bool read = read_one("conntrack.txt", [&](const File& file) -> Result<void> {
+      Result<std::vector<conntrack::Connection>> listed =
+          conntrack::read_listing(file.text, file.name);
+      if (!listed) return listed.error();
+      host_.connections = std::move(*listed);
+      return {};
+    });
+    if (!read) assume("no tracked connections: there is no conntrack.txt");
+  }
+
+  void read_takers() {
+    std::vector<FilterPlace> places;
+    read_one("tc-qdisc.json", [&](const File& file) -> Result<void> {
+      Result<std::vector<Qdisc>> qdiscs = read_qdiscs_json(file, book_);
+      if (!qdiscs) return qdiscs.error();
+      add_unmodelled_qdiscs(*qdiscs, host_);
+      places = filter_places(*qdiscs);
+      return {};
+    });
+    const bool filters = read_one("tc-filter.txt", [&](const File& file) {
+      return read_tc_filters(file, places, host_, book_);
+    });
+    if (!filters)
+      for (const FilterPlace& place : places)
+        add_unknown_tc_filters(place, host_);
+    read_one("bpftool-net.json",
+             [&](const File& file) { return read_bpftool_net(file, host_, book_); });
+    read_one("ip-xfrm-policy.txt",
+             [&](const File& file) { return read_ipsec_policies(file, host_); });
+    read_one("ip-vs.txt", [&](const File& file) { return read_ipvs(file, host_); });
+    for (const char* name : {"ebtables-legacy-save.txt", "ebtables-save.txt"})
+      if (read_one(name, [&](const File& file) { return read_ebtables(file, host_); })) break;
+  }
+
+  void read_sockets() {
+    read_one("ss.txt", [&](const File& file) { return read_listeners(file, host_, book_); });
+  }
+
+  /// IPv6 is not modelled; its files must be whole all the same.
+  void check_ipv6() {
+    std::vector<std::string> ignored;
+    for (const char* name : {"ip-6-addr", "ip-6-rule", "ip-6-route", "ip-6-neigh", "ip-6-link"}) {
+      const auto file = open(std::string(name) + ".json");
+      if (!file) continue;
+      ignored.push_back(std::string(name) + ".json");
+      if (const auto parsed = parse_json(*file); !parsed) return keep(parsed.error());
+    }
+    for (const char* name : {"ip6tables-save.txt", "ip6tables-legacy-save.txt"})
+      if (open(name)) ignored.emplace_back(name);
+    if (!ignored.empty())
+      assume(fmt::format("IPv6 is not modelled: {} not used", fmt::join(ignored, ", ")));
+  }
+
+  std::filesystem::path folder_;
+  Host host_;
+  DeviceBook book_{host_};
+  TableBook tables_{host_};
+  std::optional<Error> error_;
+  bool any_ = false;
+};
+
+}  // namespace
+
+Result<Host> read_folder(const std::filesystem::path& folder) {
+  return FolderReader(folder).read();
+}
+
+}  // namespace wayout::host::snapshot

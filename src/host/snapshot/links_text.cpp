@@ -1,0 +1,266 @@
+#include "host/snapshot/links_text.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+#include "host/names.hpp"
+#include "host/snapshot/link_list.hpp"
+#include "host/words.hpp"
+
+namespace wayout::host::snapshot {
+
+using link::DeviceKind;
+
+namespace {
+
+/// `3: eth0@if4: <BROADCAST,UP> …`
+struct Heading {
+  std::uint32_t ifindex = 0;
+  std::string_view name, lower;
+};
+
+/// Nothing when the line does not begin with a number: it goes on with the device before it.
+std::optional<Heading> heading(Words& words) {
+  std::string_view index = words.peek();
+  if (!index.ends_with(':')) return std::nullopt;
+  index.remove_suffix(1);
+  const auto ifindex = number<std::uint32_t>(index);
+  if (!ifindex) return std::nullopt;
+  words.next();
+  std::string_view name = words.next();
+  if (!name.ends_with(':') || name.size() < 2) {
+    words.fail("expected a line like \"2: eth0: <FLAGS> …\"");
+    return std::nullopt;
+  }
+  name.remove_suffix(1);
+  const std::size_t at = name.find('@');
+  if (at == std::string_view::npos) return Heading{*ifindex, name, {}};
+  return Heading{*ifindex, name.substr(0, at), name.substr(at + 1)};
+}
+
+void read_flags(Words& words, LinkList::Entry& entry) {
+  std::string_view list = words.value("the name");
+  if (!list.starts_with('<') || !list.ends_with('>')) return words.fail("expected <FLAGS>");
+  list = list.substr(1, list.size() - 2);
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    const std::string_view flag = list.substr(0, comma);
+    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    if (flag == "UP") entry.device.up = true;
+    if (flag == "LOWER_UP") entry.device.carrier = true;
+    if (flag == "NOARP") entry.device.arp = false;
+    if (flag == "POINTOPOINT") entry.device.point_to_point = true;
+    if (flag == "PROMISC") entry.device.promiscuous = true;
+    if (flag == "MASTER") entry.flag_master = true;
+    if (flag == "LOOPBACK") entry.device.kind = DeviceKind::loopback;
+  }
+}
+
+/// What follows the flags: `mtu 1500 qdisc noqueue master br0 state UP …`.
+void read_heading_rest(Words& words, LinkList::Entry& entry) {
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "mtu") entry.device.mtu_bytes = words.number_after<std::uint32_t>(word);
+    if (word == "master") entry.master = words.value(word);
+    if (word == "xdp" || word.starts_with("xdp/id:") || word.starts_with("xdpgeneric") ||
+        word.starts_with("xdpoffload") || word.starts_with("xdpmulti"))
+      entry.device.xdp = true;
+  }
+}
+
+LinkList::Entry new_entry(const Heading& heading, Words& words) {
+  LinkList::Entry entry;
+  entry.device.name = heading.name;
+  entry.device.ifindex = heading.ifindex;
+  entry.device.carrier = false;
+  const bool elsewhere =
+      heading.lower.starts_with("if") && number<std::uint32_t>(heading.lower.substr(2)).has_value();
+  if (elsewhere) {
+    entry.device.peer_ifindex = number<std::uint32_t>(heading.lower.substr(2));
+  } else if (heading.lower != "NONE") {
+    entry.lower = heading.lower;
+  }
+  read_flags(words, entry);
+  read_heading_rest(words, entry);
+  return entry;
+}
+
+/// `XX:XX:XX:XX:XX:XX`: masked before it was published.
+bool is_masked(std::string_view mac) {
+  return mac.find_first_of("xX") != std::string_view::npos &&
+         mac.find_first_not_of("0123456789abcdefABCDEFxX:") == std::string_view::npos;
+}
+
+/// `link/ether 02:… brd ff:… link-netnsid 0 promiscuity 1 …`
+void read_link_line(Words& words, LinkList::Entry& entry) {
+  const std::string_view type = words.next().substr(5);
+  entry.device.ethernet = type == "ether" || type == "loopback";
+  if (entry.device.ethernet && !words.done()) {
+    const std::string_view mac = words.next();
+    if (const auto parsed = wire::MacAddress::parse(mac)) {
+      entry.device.mac = *parsed;
+    } else if (!is_masked(mac)) {
+      words.fail("expected a MAC address");
+    }
+  }
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "link-netns") entry.peer_namespace = words.value(word);
+    if (word == "link-netnsid" && !words.take("unknown"))
+      entry.device.peer_netnsid = words.number_after<std::int32_t>(word);
+    if (word == "promiscuity") {
+      entry.detailed = true;
+      if (words.number_after<std::uint32_t>(word) > 0) entry.device.promiscuous = true;
+    }
+  }
+}
+
+bool on(Words& words, std::string_view keyword) {
+  return words.value(keyword) == "on";
+}
+
+/// `bridge_slave state forwarding … hairpin off … learning on flood on …`
+link::BridgePort read_port(Words& words) {
+  link::BridgePort port;
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "state") port.state = words.parsed(word, port_state);
+    if (word == "hairpin") port.hairpin = on(words, word);
+    if (word == "learning") port.learning = on(words, word);
+    if (word == "flood") port.flood = on(words, word);
+    if (word == "mcast_flood") port.multicast_flood = on(words, word);
+    if (word == "bcast_flood") port.broadcast_flood = on(words, word);
+    if (word == "isolated") port.isolated = on(words, word);
+    if (word == "locked") port.locked = on(words, word);
+    if (word == "proxy_arp") port.proxy_arp = on(words, word);
+    if (word == "neigh_suppress") port.neigh_suppress = on(words, word);
+  }
+  return port;
+}
+
+void read_bridge(Words& words, link::BridgeOptions& bridge) {
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "ageing_time") bridge.ageing_s = words.number_after<std::uint32_t>(word) / 100;
+    if (word == "stp_state") bridge.stp = words.number_after<int>(word) != 0;
+    if (word == "vlan_filtering") bridge.vlan_filtering = words.number_after<int>(word) != 0;
+    if (word == "mcast_snooping") bridge.multicast_snooping = words.number_after<int>(word) != 0;
+    if (word == "nf_call_iptables") bridge.nf_call_iptables = words.number_after<int>(word) != 0;
+    if (word == "group_fwd_mask") bridge.group_fwd_mask = words.number_after<std::uint16_t>(word);
+    if (word == "vlan_default_pvid") bridge.default_pvid = words.number_after<std::uint16_t>(word);
+  }
+}
+
+void read_vxlan(Words& words, LinkList::Entry& entry) {
+  link::VxlanOptions& vxlan = entry.device.vxlan;
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "id") vxlan.vni = words.number_after<std::uint32_t>(word);
+    if (word == "remote" || word == "group")
+      vxlan.remote = words.parsed(word, wire::IpAddress::parse);
+    if (word == "local") vxlan.local = words.parsed(word, wire::IpAddress::parse);
+    if (word == "dev") entry.lower = words.value(word);
+    if (word == "dstport") vxlan.port = words.number_after<std::uint16_t>(word);
+    if (word == "nolearning") vxlan.learning = false;
+    if (word == "external") vxlan.collect_metadata = true;
+  }
+}
+
+/// The line of `-details` that begins with the kind.
+void read_kind_line(Words& words, LinkList::Entry& entry) {
+  link::Device& device = entry.device;
+  const std::string_view first = words.next();
+  if (first == "bridge_slave") {
+    device.port = read_port(words);
+    return;
+  }
+  const DeviceKind kind = device_kind(first, false);
+  const bool is_first = device.kind == DeviceKind::nic && device.kind_name.empty();
+  if (kind == DeviceKind::nic || !is_first) return;
+  device.kind = kind;
+  device.kind_name = first;
+  if (kind == DeviceKind::bridge) return read_bridge(words, device.bridge);
+  if (kind == DeviceKind::vxlan) {
+    device.peer_ifindex.reset();  // is its own number
+    return read_vxlan(words, entry);
+  }
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (kind == DeviceKind::vlan && word == "id")
+      device.vlan_id = words.number_after<std::uint16_t>(word);
+    if (kind == DeviceKind::vrf && word == "table")
+      device.vrf_table = words.number_after<std::uint32_t>(word);
+    if (kind == DeviceKind::macvlan && word == "mode")
+      device.macvlan_mode = words.parsed(word, macvlan_mode);
+  }
+}
+
+/// `inet 10.0.0.1/24 brd 10.0.0.255 scope global secondary eth0`,
+/// `inet 10.0.0.1 peer 10.0.0.2/32 scope global ppp0`
+void read_inet(Words& words, route::Interface& interface) {
+  route::InterfaceAddress address;
+  wire::Prefix prefix = words.parsed("inet", wire::Prefix::parse);
+  address.local = prefix.address;
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "peer") prefix = words.parsed(word, wire::Prefix::parse);
+    if (word == "brd") address.broadcast = words.parsed(word, wire::IpAddress::parse);
+    if (word == "scope") address.scope = words.parsed(word, scope);
+    if (word == "secondary") address.secondary = true;
+    if (word == "deprecated") address.deprecated = true;
+    if (word == "noprefixroute") address.noprefixroute = true;
+  }
+  address.peer = prefix.address;
+  address.prefix_length = prefix.length;
+  interface.addresses.push_back(address);
+}
+
+}  // namespace
+
+Result<void> read_links_text(const File& file, Host& host, DeviceBook& book) {
+  LinkList links(host, book);
+  std::optional<LinkList::Entry> current;
+  const Result<void> read = read_lines(file, [&](Words& words) {
+    if (const auto head = heading(words)) {
+      if (current) links.add(std::move(*current));
+      if (book.find(head->name) != no_device)
+        return words.fail(fmt::format("device {} is listed twice", head->name));
+      current = new_entry(*head, words);
+    } else if (words.error() || !current) {
+      words.fail("expected a line like \"2: eth0: <FLAGS> …\"");
+    } else if (words.peek().starts_with("link/")) {
+      read_link_line(words, *current);
+    } else if (words.peek() == "prog/xdp") {
+      current->device.xdp = true;
+    } else {
+      read_kind_line(words, *current);
+    }
+  });
+  if (!read) return read;
+  if (current) links.add(std::move(*current));
+  links.finish();
+  return {};
+}
+
+Result<void> read_addresses_text(const File& file, Host& host, DeviceBook& book) {
+  DeviceId device = no_device;
+  std::string name;
+  return read_lines(file, [&](Words& words) {
+    if (const auto head = heading(words)) {
+      name = head->name;
+      device = book.find_or_assume(name);
+    } else if (!words.error() && words.take("inet")) {
+      if (device != no_device) {
+        read_inet(words, host.interfaces[device]);
+      } else if (name.empty()) {
+        words.fail("an address before the first device");
+      } else {
+        host.assumed.push_back(fmt::format("{} is gone: it has addresses, but no link", name));
+      }
+    }
+  });
+}
+
+}  // namespace wayout::host::snapshot

@@ -1,0 +1,68 @@
+#include "host/snapshot/read.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "host/file.hpp"
+#include "host/finish.hpp"
+#include "host/snapshot/folder.hpp"
+#include "host/snapshot/manifest.hpp"
+
+namespace wayout::host::snapshot {
+
+namespace {
+
+Result<Machine> read_one_folder(const std::filesystem::path& directory) {
+  Result<Host> host = read_folder(directory);
+  if (!host) return host.error();
+  Machine machine;
+  host->name = "host";
+  machine.hosts.push_back(std::move(*host));
+  return machine;
+}
+
+Result<Machine> read_by_manifest(const std::filesystem::path& directory, const File& file) {
+  const Result<Manifest> manifest = read_manifest(file);
+  if (!manifest) return manifest.error();
+  Machine machine;
+  machine.kernel_release = manifest.value().kernel;
+  machine.read_at_ms = manifest.value().time_ms;
+  for (const Manifest::Namespace& entry : manifest.value().namespaces) {
+    Result<Host> host = read_folder(directory / entry.folder);
+    if (!host) return host.error();
+    host->name = entry.name;
+    host->folder = entry.folder;
+    host->runtime = entry.runtime;
+    host->container_id = entry.container_id;
+    host->pid = entry.pid;
+    host->aliases = entry.aliases;
+    for (const std::string& alias : {entry.container_name, entry.container_id})
+      if (!alias.empty() && alias != entry.name) host->aliases.push_back(alias);
+    machine.hosts.push_back(std::move(*host));
+  }
+  // Machine::hosts[0] is where the snapshot was taken.
+  const auto own = std::ranges::find(machine.hosts, "host", &Host::name);
+  if (own != machine.hosts.end()) std::rotate(machine.hosts.begin(), own, own + 1);
+  return machine;
+}
+
+}  // namespace
+
+Result<Machine> read(const std::filesystem::path& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error))
+    return Error{directory.string(), 0, 0,
+                 error ? error.message() : std::string("is not a directory")};
+  Result<std::optional<File>> manifest = read_file(directory / "manifest.json");
+  if (!manifest) return manifest.error();
+  Result<Machine> machine =
+      manifest->has_value() ? read_by_manifest(directory, **manifest) : read_one_folder(directory);
+  if (!machine) return machine;
+  if (const Result<void> finished = finish(*machine); !finished) return finished.error();
+  return machine;
+}
+
+}  // namespace wayout::host::snapshot

@@ -1,0 +1,213 @@
+#include "host/sysctls.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/escape.hpp"
+
+namespace wayout::host {
+
+using route::Ipv4Conf;
+
+namespace {
+
+constexpr std::string_view conf_prefix = "net.ipv4.conf.";
+
+constexpr std::pair<std::string_view, bool Ipv4Conf::*> conf_flags[] = {
+    {"forwarding", &Ipv4Conf::forwarding},
+    {"accept_local", &Ipv4Conf::accept_local},
+    {"route_localnet", &Ipv4Conf::route_localnet},
+    {"src_valid_mark", &Ipv4Conf::src_valid_mark},
+    {"accept_source_route", &Ipv4Conf::accept_source_route},
+    {"bc_forwarding", &Ipv4Conf::bc_forwarding},
+    {"mc_forwarding", &Ipv4Conf::mc_forwarding},
+    {"send_redirects", &Ipv4Conf::send_redirects},
+    {"shared_media", &Ipv4Conf::shared_media},
+    {"proxy_arp", &Ipv4Conf::proxy_arp},
+    {"proxy_arp_pvlan", &Ipv4Conf::proxy_arp_pvlan},
+    {"arp_filter", &Ipv4Conf::arp_filter},
+    {"drop_gratuitous_arp", &Ipv4Conf::drop_gratuitous_arp},
+    {"ignore_routes_with_linkdown", &Ipv4Conf::ignore_routes_with_linkdown},
+    {"drop_unicast_in_l2_multicast", &Ipv4Conf::drop_unicast_in_l2_multicast},
+    {"disable_policy", &Ipv4Conf::disable_policy},
+    {"log_martians", &Ipv4Conf::log_martians},
+    {"promote_secondaries", &Ipv4Conf::promote_secondaries},
+};
+constexpr std::pair<std::string_view, int Ipv4Conf::*> conf_numbers[] = {
+    {"rp_filter", &Ipv4Conf::rp_filter},
+    {"arp_ignore", &Ipv4Conf::arp_ignore},
+    {"arp_announce", &Ipv4Conf::arp_announce},
+    {"arp_accept", &Ipv4Conf::arp_accept},
+};
+
+/// Reads values by name; remembers the first that is no number.
+class Values {
+ public:
+  Values(const Host& host, const File& source) : host_(host), source_(source) {}
+
+  [[nodiscard]] std::optional<std::int64_t> number(const std::string& key) {
+    const auto found = host_.sysctls.find(key);
+    if (found == host_.sysctls.end()) return std::nullopt;
+    const std::string& text = found->second;
+    std::int64_t value = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (status == std::errc{} && end == text.data() + text.size()) return value;
+    if (!error_) {
+      const std::size_t at = source_.text.find(key);
+      error_ = source_.error_at(at == std::string::npos ? 0 : at,
+                                fmt::format("{} is no number: \"{}\"", key, escaped(text)));
+    }
+    return std::nullopt;
+  }
+  template <class T>
+  bool read(const std::string& key, T& field) {
+    const auto value = number(key);
+    if (value) field = static_cast<T>(*value);
+    return value.has_value();
+  }
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const Host& host_;
+  const File& source_;
+  std::optional<Error> error_;
+};
+
+/// The lines of one device, `all` or `default`; false when there is not one.
+bool read_conf(Values& values, std::string_view device, Ipv4Conf& conf) {
+  bool any = false;
+  for (const auto& [name, field] : conf_flags)
+    any |= values.read(conf_key(device, name), conf.*field);
+  for (const auto& [name, field] : conf_numbers)
+    any |= values.read(conf_key(device, name), conf.*field);
+  return any;
+}
+
+void read_interfaces(Values& values, Host& host) {
+  route::Interfaces& interfaces = host.interfaces;
+  read_conf(values, "default", interfaces.defaults);
+  read_conf(values, "all", interfaces.all);
+  // ip_forward is conf.all.forwarding, and writing it sets every device's.
+  std::optional<std::int64_t> forward = values.number("net.ipv4.ip_forward");
+  if (!forward) forward = values.number(conf_key("all", "forwarding"));
+  if (forward) interfaces.all.forwarding = *forward != 0;
+
+  std::vector<std::string> without;
+  for (DeviceId id = 1; id < host.devices.size(); ++id) {
+    Ipv4Conf& conf = interfaces[id].conf;
+    conf = interfaces.defaults;
+    if (forward) conf.forwarding = *forward != 0;
+    if (!read_conf(values, host.devices[id].name, conf)) without.push_back(host.devices[id].name);
+  }
+  if (!without.empty())
+    host.assumed.push_back(
+        fmt::format("sysctls of {}: as net.ipv4.conf.default", fmt::join(without, ", ")));
+}
+
+void read_ip(Values& values, Host& host) {
+  values.read("net.ipv4.ip_default_ttl", host.ip.default_ttl);
+  values.read("net.ipv4.icmp_echo_ignore_all", host.ip.icmp_echo_ignore_all);
+  values.read("net.ipv4.icmp_echo_ignore_broadcasts", host.ip.icmp_echo_ignore_broadcasts);
+  values.read("net.ipv4.icmp_errors_use_inbound_ifaddr", host.ip.icmp_errors_use_inbound_ifaddr);
+  values.read("net.bridge.bridge-nf-call-iptables", host.bridging.nf_call_iptables);
+  values.read("net.bridge.bridge-nf-filter-vlan-tagged", host.bridging.nf_filter_vlan_tagged);
+}
+
+void read_conntrack(Values& values, conntrack::Config& config) {
+  const auto key = [](std::string_view name) {
+    return "net.netfilter.nf_conntrack_" + std::string(name);
+  };
+  config.max_known = values.read(key("max"), config.max) & values.read(key("count"), config.count);
+  values.read(key("checksum"), config.checksum);
+  values.read(key("tcp_loose"), config.tcp_loose);
+  values.read(key("tcp_be_liberal"), config.tcp_be_liberal);
+  values.read(key("tcp_ignore_invalid_rst"), config.tcp_ignore_invalid_rst);
+  values.read(key("acct"), config.accounting);
+  values.read(key("tcp_max_retrans"), config.tcp_max_retrans);
+  values.read(key("tcp_timeout_max_retrans"), config.tcp_timeout_max_retrans_s);
+  values.read(key("tcp_timeout_unacknowledged"), config.tcp_timeout_unacknowledged_s);
+  values.read(key("udp_timeout"), config.udp_timeout_s);
+  values.read(key("udp_timeout_stream"), config.udp_timeout_stream_s);
+  values.read(key("icmp_timeout"), config.icmp_timeout_s);
+  values.read(key("generic_timeout"), config.generic_timeout_s);
+  values.read(key("gre_timeout"), config.gre_timeout_s);
+  values.read(key("gre_timeout_stream"), config.gre_timeout_stream_s);
+  // By TcpState and SctpState; the first has no timeout.
+  constexpr std::string_view tcp[] = {"",         "syn_sent",   "syn_recv", "established",
+                                      "fin_wait", "close_wait", "last_ack", "time_wait",
+                                      "close"};
+  for (std::size_t i = 1; i < std::size(tcp); ++i)
+    values.read(key(fmt::format("tcp_timeout_{}", tcp[i])), config.tcp_timeout_s[i]);
+  constexpr std::string_view sctp[] = {"",
+                                       "closed",
+                                       "cookie_wait",
+                                       "cookie_echoed",
+                                       "established",
+                                       "shutdown_sent",
+                                       "shutdown_recd",
+                                       "shutdown_ack_sent",
+                                       "heartbeat_sent"};
+  for (std::size_t i = 1; i < std::size(sctp); ++i)
+    values.read(key(fmt::format("sctp_timeout_{}", sctp[i])), config.sctp_timeout_s[i]);
+}
+
+/// People also write `net.ipv4.conf.eth0.10.rp_filter`, with the device's own dots.
+std::string as_printed(std::string_view key) {
+  const std::size_t field = key.rfind('.');
+  if (!key.starts_with(conf_prefix) || field < conf_prefix.size()) return std::string(key);
+  return conf_key(key.substr(conf_prefix.size(), field - conf_prefix.size()),
+                  key.substr(field + 1));
+}
+
+}  // namespace
+
+Result<void> read_sysctls(const File& file, Host& host) {
+  std::optional<Error> error;
+  for_each_line(file.text, [&](std::string_view line, std::size_t number) {
+    const auto trimmed = [](std::string_view text) {
+      const std::size_t begin = text.find_first_not_of(" \t");
+      if (begin == std::string_view::npos) return std::string_view();
+      return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+    };
+    line = trimmed(line);
+    if (line.empty() || line.starts_with('#') || line.starts_with("sysctl: ")) return true;
+    const std::size_t sign = line.find('=');
+    if (sign == std::string_view::npos || trimmed(line.substr(0, sign)).empty()) {
+      error = Error{file.name, number, 1, "expected \"name = value\""};
+      return false;
+    }
+    host.sysctls.insert_or_assign(as_printed(trimmed(line.substr(0, sign))),
+                                  std::string(trimmed(line.substr(sign + 1))));
+    return true;
+  });
+  if (error) return *error;
+  return {};
+}
+
+Result<void> apply_sysctls(Host& host, const File& source) {
+  Values values(host, source);
+  if (host.sysctls.empty()) {
+    host.assumed.push_back("sysctls: the kernel's defaults (net.ipv4.ip_forward = 0)");
+    return {};
+  }
+  read_interfaces(values, host);
+  read_ip(values, host);
+  read_conntrack(values, host.conntrack_config);
+  if (values.error()) return *values.error();
+  return {};
+}
+
+std::string conf_key(std::string_view device, std::string_view field) {
+  std::string name(device);
+  std::replace(name.begin(), name.end(), '.', '/');
+  return fmt::format("{}{}.{}", conf_prefix, name, field);
+}
+
+}  // namespace wayout::host

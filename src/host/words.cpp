@@ -1,0 +1,70 @@
+#include "host/words.hpp"
+
+#include <fmt/format.h>
+
+namespace wayout::host {
+
+namespace {
+
+constexpr std::string_view blanks = " \t";
+
+/// `# ip addr`, `$ ip route`, `root@host:~# bridge fdb`.
+bool is_prompt(std::string_view line) {
+  if (line.starts_with('#') || line.starts_with('$')) return true;
+  for (const char* command : {"ip ", "bridge ", "sysctl ", "sudo ", "ss ", "tc "})
+    for (const char* sign : {"# ", "$ "})
+      if (line.find(std::string(sign) + command) != std::string_view::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+std::string_view Words::peek() const {
+  const std::size_t begin = line_.find_first_not_of(blanks, at_);
+  if (begin == std::string_view::npos) return {};
+  return line_.substr(begin, line_.find_first_of(blanks, begin) - begin);
+}
+
+std::string_view Words::next() {
+  const std::string_view word = peek();
+  taken_at_ = word.empty() ? line_.size() : static_cast<std::size_t>(word.data() - line_.data());
+  at_ = taken_at_ + word.size();
+  return word;
+}
+
+bool Words::take(std::string_view word) {
+  if (peek() != word) return false;
+  next();
+  return true;
+}
+
+std::string_view Words::value(std::string_view keyword) {
+  const std::string_view word = next();
+  if (word.empty()) fail(taken_at_, keyword, word);
+  return word;
+}
+
+void Words::fail(std::string message) {
+  if (!error_) error_ = Error{file_.name, line_number_, taken_at_ + 1, std::move(message)};
+}
+
+void Words::fail(std::size_t at, std::string_view keyword, std::string_view word) {
+  taken_at_ = at;
+  fail(word.empty() ? fmt::format("the line ends after \"{}\"", keyword)
+                    : fmt::format("\"{}\" cannot be \"{}\"", keyword, word));
+}
+
+Result<void> read_lines(const File& file, const std::function<void(Words&)>& visit) {
+  std::optional<Error> error;
+  for_each_line(file.text, [&](std::string_view line, std::size_t number) {
+    Words words(file, line, number);
+    if (words.done() || is_prompt(words.peek()) || is_prompt(line)) return true;
+    visit(words);
+    error = words.error();
+    return !error.has_value();
+  });
+  if (error) return *error;
+  return {};
+}
+
+}  // namespace wayout::host
