@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
-#include "link/receive.hpp"
 #include "wire/craft.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::ip {
 namespace {
 
+using link::NudState;
+using route::InterfaceAddress;
 using route::Ipv4Conf;
+using route::Scope;
 using wire::ArpHeader;
 
 /// One ARP message and where it came in.
@@ -17,88 +19,198 @@ struct Message {
   const ArpHeader& arp;
   wire::IpAddress sender, target;
   DeviceId device;
+  bool to_us;  ///< in a unicast frame
+
+  [[nodiscard]] bool is_request() const { return arp.operation == ArpHeader::request; }
+  [[nodiscard]] bool is_reply() const { return arp.operation == ArpHeader::reply; }
+  /// It announces its sender to all. Linux: arp_is_garp.
+  [[nodiscard]] bool is_gratuitous() const {
+    return target == sender &&
+           (is_request() || (is_reply() && arp.sender_mac == arp.target_mac));
+  }
+};
+
+/// Who is asked, and with what.
+struct Surroundings {
+  const route::Fib& fib;
+  const route::Interfaces& interfaces;
+  const link::Devices& devices;
+  const std::vector<link::Neighbour>& configured;
+  Chance& chance;
 };
 
 Stop unanswered(Cause cause) {
   return Stop::drop(Stage::arp_process, DropReason::NOT_SPECIFIED, cause);
 }
 
-bool on_device(const route::Interface& interface, const wire::IpAddress& address) {
-  return std::any_of(interface.addresses.begin(), interface.addresses.end(),
-                     [&](const auto& a) { return a.local == address; });
+bool is_own(const Surroundings& s, const wire::IpAddress& address, DeviceId device) {
+  return route::address_type(s.fib, address, device) == RouteType::local;
 }
 
-/// Linux: net/ipv4/arp.c arp_ignore, inet_confirm_addr.
+// ---------------------------------------------------------------- whether to answer
+
+/// `address` is one of the device, of sufficient scope, and shares a subnet there with `other` (if
+/// that is asked). Linux: net/ipv4/devinet.c confirm_addr_indev.
+bool confirms(const route::Interfaces& interfaces, DeviceId device, const wire::IpAddress& other,
+              const wire::IpAddress& address, Scope scope) {
+  const Scope nearest =
+      interfaces.either(device, &Ipv4Conf::route_localnet) ? Scope::link : Scope::host;
+  const auto& list = interfaces[device].addresses;
+  const bool has = std::ranges::any_of(list, [&](const InterfaceAddress& a) {
+    return a.local == address && std::min(a.scope, nearest) <= scope;
+  });
+  return has && std::ranges::any_of(list, [&](const InterfaceAddress& a) {
+           return a.subnet().contains(address) && (!other.is_set() || a.subnet().contains(other));
+         });
+}
+
+/// Linux: arp.c arp_ignore.
 bool ignores(const Message& m, const route::Interfaces& interfaces) {
-  const route::Interface& interface = interfaces[m.device];
   switch (interfaces.max(m.device, &Ipv4Conf::arp_ignore)) {
-    case 0: return false;
-    case 1: return !on_device(interface, m.target);
-    case 2:
-      return std::none_of(interface.addresses.begin(), interface.addresses.end(), [&](const auto& a) {
-        return a.local == m.target && a.subnet().contains(m.sender);
-      });
-    case 3: {
-      for (DeviceId d = 1; d < interfaces.size(); ++d)
-        for (const auto& a : interfaces[d].addresses)
-          if (a.local == m.target && a.scope < route::Scope::host) return false;
+    case 1: return !confirms(interfaces, m.device, {}, m.target, Scope::host);
+    case 2: return !confirms(interfaces, m.device, m.sender, m.target, Scope::host);
+    case 3:
+      for (DeviceId device = 1; device < interfaces.size(); ++device)
+        if (confirms(interfaces, device, {}, m.target, Scope::link)) return false;
       return true;
-    }
     case 8: return true;
     default: return false;
   }
 }
 
-/// arp_filter: only where a packet to the sender would leave by the device it asked on.
-/// Linux: net/ipv4/arp.c arp_filter.
-bool filters(const Message& m, const route::Fib& fib, const route::Interfaces& interfaces,
-             Chance& chance) {
-  if (!interfaces.either(m.device, &Ipv4Conf::arp_filter)) return false;
-  route::Flow flow{.source = m.target, .destination = m.sender};
+/// Only where a packet to the sender would leave by the device it asked on. Linux: arp.c arp_filter.
+bool filters(const Message& m, const Surroundings& s) {
+  if (!s.interfaces.either(m.device, &Ipv4Conf::arp_filter)) return false;
+  route::Flow flow;
+  flow.source = m.target;
+  flow.destination = m.sender;
+  flow.egress = s.interfaces.l3_domain(m.device);
+  flow.uid = 0;
   Packet routed;
   NoTrace quiet;
-  if (route::output(flow, routed, fib, interfaces, chance, quiet)) return true;
+  if (route::output(flow, routed, s.fib, s.interfaces, s.chance, quiet)) return true;
   return routed.routing.egress != m.device;
 }
 
-/// Answering for a host behind another device, or, with proxy_arp_pvlan, behind the same one.
-/// Linux: net/ipv4/arp.c arp_process, arp_fwd_proxy, arp_fwd_pvlan.
-bool answers_as_proxy(const Message& m, const Routing& routing, const route::Interfaces& interfaces,
-                      const std::vector<link::Neighbour>& configured) {
-  if (!interfaces[m.device].conf.forwarding || routing.error ||
+/// On behalf of a host behind another device, or, with proxy_arp_pvlan, behind the same one.
+/// Linux: arp.c arp_process, arp_fwd_proxy, arp_fwd_pvlan.
+bool answers_as_proxy(const Message& m, const Routing& routing, const Surroundings& s) {
+  if (!s.interfaces[m.device].conf.forwarding || routing.error ||
       routing.type != RouteType::unicast)
     return false;
   if (routing.egress == m.device)
-    return interfaces[m.device].conf.proxy_arp_pvlan;
-  if (interfaces.either(m.device, &Ipv4Conf::proxy_arp)) return true;
-  return std::any_of(configured.begin(), configured.end(), [&](const link::Neighbour& n) {
-    return n.proxy && n.address == m.target && (n.device == m.device || n.device == no_device);
-  });
+    return m.sender != m.target && s.interfaces.either(m.device, &Ipv4Conf::proxy_arp_pvlan);
+  return s.interfaces.either(m.device, &Ipv4Conf::proxy_arp) ||
+         std::ranges::any_of(s.configured, [&](const link::Neighbour& n) {
+           return n.proxy && n.address == m.target &&
+                  (n.device == m.device || n.device == no_device);
+         });
+}
+
+/// What is done with a request.
+struct Judgement {
+  Stop stop;              ///< zero: it is answered
+  bool overheard = true;  ///< not answered, but perhaps its sender is known
+};
+
+/// Linux: arp.c arp_process.
+Judgement judge(const Message& m, const Surroundings& s) {
+  route::Flow flow;
+  flow.source = m.sender;
+  flow.destination = m.target;
+  flow.ingress = m.device;
+  flow.uid = 0;
+  const route::InputDecision way =
+      route::decide_input(flow, /*is_arp=*/true, s.fib, s.interfaces, s.chance);
+  if (way.stop.fate == Fate::undecided) return {way.stop};
+  if (way.stop) return {unanswered(way.stop.cause)};
+  if (way.routing.type != RouteType::local || way.routing.error) {
+    if (answers_as_proxy(m, way.routing, s)) return {};
+    return {unanswered(Cause::address(AddressCause::not_answered, m.device))};
+  }
+  if (ignores(m, s.interfaces))
+    return {unanswered(Cause::sysctl(Sysctl::arp_ignore, m.device)), /*overheard=*/false};
+  if (filters(m, s))
+    return {unanswered(Cause::sysctl(Sysctl::arp_filter, m.device)), /*overheard=*/false};
+  return {};
 }
 
 Packet reply_to(const Message& m, const link::Device& device) {
-  Packet answer = Packet::from_frame(wire::make_arp(ArpHeader::reply, device.mac, m.arp.sender_mac,
-                                                    device.mac, m.target, m.arp.sender_mac, m.sender));
+  Packet answer =
+      Packet::from_frame(wire::make_arp(ArpHeader::reply, device.mac, m.arp.sender_mac, device.mac,
+                                        m.target, m.arp.sender_mac, m.sender));
   answer.device = m.device;
   return answer;
 }
 
-/// What is learned of the sender. A request makes an entry stale, the reply to our own request
-/// makes it reachable; either lets waiting packets go.
-void learn(const Message& m, bool reply, bool create, link::NeighbourState& neighbours,
-           ArpResult& result) {
-  const link::NeighbourKey key{m.device, m.sender};
-  const auto found = neighbours.entries.find(key);
-  if (found == neighbours.entries.end() && !create) return;
+// ---------------------------------------------------------------- what is learned
+
+/// Linux: net/core/neighbour.c __neigh_update.
+void update(const link::NeighbourKey& key, const wire::MacAddress& mac, NudState state,
+            link::NeighbourState& neighbours, ArpResult& result) {
   auto& entry = neighbours.entries[key];
-  if (entry.state == link::NudState::permanent || entry.state == link::NudState::noarp) return;
-  entry.mac = m.arp.sender_mac;
-  entry.state = reply ? link::NudState::reachable : link::NudState::stale;
-  entry.assumed = false;
+  if (entry.state == NudState::permanent || entry.state == NudState::noarp) return;
+  const bool says_nothing_new =
+      link::nud_valid(entry.state) && entry.mac == mac && state == NudState::stale;
+  if (!says_nothing_new) {
+    entry.mac = mac;
+    entry.state = state;
+    entry.assumed = false;
+  }
   if (!entry.waiting.empty()) result.resolved = key;
 }
 
-/// The source that a request carries. Linux: net/ipv4/arp.c arp_solicit.
+/// Linux: arp.c arp_accept, arp_is_garp.
+bool accepts_strangers(const Message& m, const Surroundings& s) {
+  constexpr int of_the_subnet_only = 2;
+  const int accept = s.interfaces.max(m.device, &Ipv4Conf::arp_accept);
+  if (accept == 0 || !(m.is_gratuitous() || m.is_reply())) return false;
+  if (route::address_type(s.fib, m.sender, m.device) != RouteType::unicast) return false;
+  return accept != of_the_subnet_only ||
+         std::ranges::any_of(s.interfaces[m.device].addresses, [&](const InterfaceAddress& a) {
+           return a.subnet().contains(m.sender);
+         });
+}
+
+/// A message that was not answered may still tell of somebody known, and, if arp_accept says so, of
+/// somebody new. Linux: arp.c arp_process, its second half.
+void overhear(const Message& m, const Surroundings& s, link::NeighbourState& neighbours,
+              ArpResult& result) {
+  const link::NeighbourKey key{m.device, m.sender};
+  const auto known = neighbours.entries.find(key);
+  const bool exists =
+      known != neighbours.entries.end() && known->second.state != NudState::none;
+  if (!exists && !accepts_strangers(m, s)) return;
+  const bool certain = m.is_reply() && m.to_us;
+  update(key, m.arp.sender_mac, certain ? NudState::reachable : NudState::stale, neighbours,
+         result);
+}
+
+/// A whole message for Ethernet and IPv4, or why it is none.
+Stop check(const Packet& frame, const ArpHeader* arp, const link::Device& device) {
+  constexpr std::uint16_t ethernet = 1, ieee802 = 6;
+  if (!device.arp || frame.type == PacketType::other_host)
+    return Stop::drop(Stage::arp_rcv, DropReason::OTHERHOST,
+                      Cause::on_device(DeviceCause::other_host, frame.device));
+  const bool whole = arp != nullptr && arp->hardware_length == 6 && arp->protocol_length == 4 &&
+                     (arp->hardware == ethernet || arp->hardware == ieee802) &&
+                     arp->protocol == wire::ethertype::ipv4 &&
+                     (arp->operation == ArpHeader::request || arp->operation == ArpHeader::reply);
+  return whole ? Stop::go_on() : unanswered(Cause::packet(PacketCause::header));
+}
+
+/// Messages that are not for anybody to answer.
+Stop check_addresses(const Message& m, const route::Interfaces& interfaces) {
+  if (m.target.is_multicast() ||
+      (m.target.is_loopback() && !interfaces.either(m.device, &Ipv4Conf::route_localnet)))
+    return unanswered(Cause::address(AddressCause::localnet, m.device));
+  const bool drops_gratuitous = interfaces.either(m.device, &Ipv4Conf::drop_gratuitous_arp);
+  if (m.sender == m.target && drops_gratuitous)
+    return unanswered(Cause::packet(PacketCause::header));
+  return Stop::go_on();
+}
+
+/// The source that a request carries. Linux: arp.c arp_solicit.
 wire::IpAddress announced_source(const wire::IpAddress& target, DeviceId device,
                                  const Packet& waiting, const route::Fib& fib,
                                  const route::Interfaces& interfaces) {
@@ -106,14 +218,16 @@ wire::IpAddress announced_source(const wire::IpAddress& target, DeviceId device,
   const int announce = interfaces.max(device, &Ipv4Conf::arp_announce);
   if (ip != nullptr && announce < 2) {
     const wire::IpAddress source = ip->source_address();
-    const bool ours = route::address_type(fib, source) == RouteType::local;
-    const auto& addresses = interfaces[device].addresses;
-    const bool near = std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) {
-      return a.subnet().contains(source) && a.subnet().contains(target);
-    });
+    const bool ours = route::address_type(fib, source, device) == RouteType::local;
+    const bool near =
+        std::ranges::any_of(interfaces[device].addresses, [&](const InterfaceAddress& a) {
+          return a.subnet().contains(source) && a.subnet().contains(target);
+        });
     if (ours && (announce == 0 || near)) return source;
   }
-  return route::select_source_address(interfaces, device, target, route::Scope::link);
+  const wire::IpAddress chosen =
+      route::select_source_address(interfaces, device, target, Scope::link);
+  return chosen.is_set() ? chosen : wire::IpAddress::any(wire::Family::ipv4);
 }
 
 }  // namespace
@@ -121,11 +235,10 @@ wire::IpAddress announced_source(const wire::IpAddress& target, DeviceId device,
 Packet arp_request(const wire::IpAddress& target, DeviceId device, const Packet& waiting,
                    const route::Fib& fib, const route::Interfaces& interfaces,
                    const link::Devices& devices) {
-  wire::IpAddress source = announced_source(target, device, waiting, fib, interfaces);
-  if (!source.is_set()) source = wire::IpAddress::any(wire::Family::ipv4);
-  Packet request = Packet::from_frame(wire::make_arp(
-      ArpHeader::request, devices[device].mac, wire::MacAddress::broadcast(), devices[device].mac,
-      source, {}, target));
+  const wire::MacAddress& mac = devices[device].mac;
+  Packet request = Packet::from_frame(
+      wire::make_arp(ArpHeader::request, mac, wire::MacAddress::broadcast(), mac,
+                     announced_source(target, device, waiting, fib, interfaces), {}, target));
   request.device = device;
   return request;
 }
@@ -138,61 +251,33 @@ ArpResult arp_process(const Packet& frame, const route::Fib& fib,
   ArpResult result;
   const auto* arp = wire::header_at<ArpHeader>(frame.network());
   const DeviceId device = frame.device;
-  result.stop = unanswered(Cause::packet(PacketCause::header));
-  if (arp == nullptr || arp->hardware != 1 || arp->protocol != wire::ethertype::ipv4) return result;
-  if (frame.type == PacketType::other_host || !devices[device].arp) {
-    result.stop =
-        Stop::drop(Stage::arp_rcv, DropReason::OTHERHOST, link::blame_other_host(frame));
-    return result;
-  }
+  result.stop = check(frame, arp, devices[device]);
+  if (result.stop) return result;
   const Message m{*arp, wire::IpAddress::v4(arp->sender_ip), wire::IpAddress::v4(arp->target_ip),
-                  device};
-  if (m.target.is_multicast() ||
-      (m.target.is_loopback() && !interfaces.either(device, &Ipv4Conf::route_localnet))) {
-    result.stop = unanswered(Cause::address(AddressCause::localnet, device));
-    return result;
-  }
-  if (arp->operation == ArpHeader::reply) {
-    learn(m, true, false, neighbours, result);
-    result.stop = Stop::end(Fate::delivered, Stage::arp_process);
-    return result;
-  }
-  if (arp->operation != ArpHeader::request) return result;
+                  device, frame.type == PacketType::host};
+  result.stop = check_addresses(m, interfaces);
+  if (result.stop) return result;
 
-  if (m.sender.is_unspecified()) {  // duplicate address detection: answered, nothing learned
-    if (route::address_type(fib, m.target) == RouteType::local && !ignores(m, interfaces)) {
+  const Surroundings s{fib, interfaces, devices, configured, chance};
+  const bool probe = m.sender.is_unspecified();  // duplicate address detection
+  if (probe) {
+    if (m.is_request() && is_own(s, m.target, device) && !ignores(m, interfaces))
       result.answer = reply_to(m, devices[device]);
-      result.stop = Stop::end(Fate::delivered, Stage::arp_process);
-    } else {
+    else
       result.stop = unanswered(Cause::address(AddressCause::not_answered, device));
-    }
-    return result;
-  }
-
-  const route::Flow flow{.source = m.sender, .destination = m.target, .ingress = device};
-  const route::InputDecision way = route::decide_input(flow, true, fib, interfaces, chance);
-  if (way.stop) {
-    result.stop = unanswered(way.stop.cause);
-    return result;
-  }
-  bool answer = false;
-  if (way.routing.type == RouteType::local && !way.routing.error) {
-    if (ignores(m, interfaces)) {
-      result.stop = unanswered(Cause::sysctl(Sysctl::arp_ignore, device));
-    } else if (filters(m, fib, interfaces, chance)) {
-      result.stop = unanswered(Cause::sysctl(Sysctl::arp_filter, device));
-    } else {
-      answer = true;
-    }
+  } else if (m.is_reply()) {
+    overhear(m, s, neighbours, result);
   } else {
-    answer = answers_as_proxy(m, way.routing, interfaces, configured);
-    if (!answer) result.stop = unanswered(Cause::address(AddressCause::not_answered, device));
+    const Judgement judgement = judge(m, s);
+    result.stop = judgement.stop;
+    if (!judgement.stop) {
+      update({device, m.sender}, m.arp.sender_mac, NudState::stale, neighbours, result);
+      result.answer = reply_to(m, devices[device]);
+    } else if (judgement.overheard) {
+      overhear(m, s, neighbours, result);
+    }
   }
-  if (answer) {
-    learn(m, false, true, neighbours, result);
-    result.answer = reply_to(m, devices[device]);
-    result.stop = Stop::end(Fate::delivered, Stage::arp_process);
-  }
+  if (!result.stop) result.stop = Stop::end(Fate::delivered, Stage::arp_process);
   return result;
 }
 

@@ -20,16 +20,22 @@ namespace wayout::ip {
                                  const route::Interfaces& interfaces,
                                  const link::Devices& devices);
 
-/// An ARP frame received on packet.device: perhaps an answer for the asker, perhaps something
-/// learned about the sender. `resolved` is set when an entry became valid.
-/// Linux: arp.c arp_process.
-/// Ends: always; delivered, or dropped NOT_SPECIFIED with the cause why it was not answered
-///   (address not ours, arp_ignore, arp_filter, rp_filter, own source).
+/// What became of an ARP frame.
 struct ArpResult {
   Stop stop;
-  std::optional<Packet> answer;                       ///< frame to send out of the same device
-  std::optional<link::NeighbourKey> resolved;
+  std::optional<Packet> answer;                ///< frame to send out of the same device
+  std::optional<link::NeighbourKey> resolved;  ///< an entry that packets wait for became valid
 };
+
+/// An ARP frame received on packet.device: perhaps an answer for the asker, perhaps something
+/// learned about the sender. `configured` holds the proxy entries.
+///
+/// Linux: arp.c arp_rcv, arp_process.
+/// Ends: always. Delivered when it is answered, or is an answer; else dropped: OTHERHOST, or
+///   NOT_SPECIFIED with the cause why nobody answers (the address, arp_ignore, arp_filter, what the
+///   routing decision about (target, sender) refused, drop_gratuitous_arp).
+/// Changes: neighbours.
+/// Not modelled: the delay of proxied answers; locktime; media other than Ethernet.
 template <Trace T>
 ArpResult arp_process(const Packet& frame, const route::Fib& fib,
                       const route::Interfaces& interfaces, const link::Devices& devices,

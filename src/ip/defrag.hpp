@@ -1,8 +1,8 @@
 // Fragments wait until their packet is whole.
 //
 // A queue is keyed by source, destination, id, protocol and who asks (conntrack at a hook, or local
-// delivery): the two never mix. Life of a queue: made by the first fragment, thrown away by an
-// overlap or by time, ended by completeness. Time is handed in.
+// delivery): the two never mix. Life of a queue: made by the first fragment that comes, thrown away
+// by an overlap, a contradiction or time, ended by completeness. Time is handed in.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ struct FragmentKey {
   std::uint8_t protocol = 0;
   std::uint8_t user = 0;            ///< the Hook at which it is asked for
   std::uint16_t zone = 0;
+  DeviceId vrf = no_device;
   bool operator==(const FragmentKey&) const = default;
 };
 
@@ -31,15 +32,27 @@ struct FragmentKeyHash {
 };
 
 struct FragmentQueue {
+  /// What one fragment carried.
   struct Piece {
     std::uint32_t offset = 0;       ///< in the payload, bytes
     std::vector<std::uint8_t> bytes;
+    [[nodiscard]] std::uint32_t end() const {
+      return offset + static_cast<std::uint32_t>(bytes.size());
+    }
+  };
+  /// Pieces that came one behind the other. What lies within one run is a duplicate.
+  struct Run {
+    std::uint32_t offset = 0, end = 0;
   };
   std::vector<Piece> pieces;        ///< by offset, none overlapping
+  std::vector<Run> runs;            ///< by offset
   std::vector<std::uint8_t> header; ///< of the first fragment; empty: not here yet
-  std::uint32_t total = 0;          ///< payload bytes, when the last one is here
-  std::uint32_t largest = 0;        ///< largest fragment received, whole IP packet
-  bool largest_had_df = false;
+  std::uint32_t length = 0;         ///< highest end seen
+  bool has_last = false;            ///< length is the packet's
+  std::uint32_t received = 0;       ///< payload bytes here
+  std::uint32_t largest = 0;        ///< largest fragment, with its header
+  std::uint32_t largest_df = 0;     ///< largest fragment with DF
+  std::uint8_t ecn_seen = 0;        ///< a bit for each of the four ECN values
   std::int64_t expires_ms = 0;
 };
 
@@ -48,13 +61,16 @@ struct Fragments {
 };
 
 /// Unfragmented packets pass. A fragment is taken in; the one that makes its packet whole goes on as
-/// that packet, all others end here as Fate::held.
+/// that packet, all others end here as Fate::held. `vrf` is the layer-3 domain of the ingress.
 ///
-/// Linux: net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_reasm.
-/// Ends: held; DUP_FRAG (exact duplicate); NOT_SPECIFIED (overlap: the queue is thrown away).
-/// Changes: packet (bytes, fragment_max_bytes, fragment_dont), fragments.
+/// Linux: net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_reasm; inet_fragment.c
+///   inet_frag_queue_insert.
+/// Ends: held; DUP_FRAG (lies within what is here); NOT_SPECIFIED (overlap, contradiction, too
+///   long, ECN that cannot be: the queue is thrown away).
+/// Changes: packet (bytes, fragment_*), fragments.
 /// Not modelled: memory limits, max_dist, the ICMP error when time runs out.
 template <Trace T>
-Stop defragment(Packet& packet, Hook user, Fragments& fragments, std::int64_t now_ms, T& trace);
+Stop defragment(Packet& packet, Hook user, DeviceId vrf, Fragments& fragments,
+                std::int64_t now_ms, T& trace);
 
 }  // namespace wayout::ip

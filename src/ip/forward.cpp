@@ -34,8 +34,7 @@ Stop forward(Packet& packet, const route::Interfaces& interfaces, std::vector<Ic
   }
   const std::uint32_t mtu = forwarding_mtu(packet, interfaces);
   const bool too_big = packet.segment_bytes == 0 && packet.network().size() > mtu;
-  // DF of the largest fragment is the reassembled packet's.
-  if (too_big && (ip->has_dont_fragment() || packet.fragment_dont)) {
+  if (too_big && must_not_fragment(packet, mtu)) {
     errors.push_back({.type = wire::IcmpHeader::unreachable, .code = 4, .info = mtu});
     return Stop::drop(Stage::ip_forward, DropReason::PKT_TOO_BIG,
                       Cause::mtu(packet.routing.egress, mtu));

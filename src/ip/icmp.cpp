@@ -7,21 +7,46 @@
 namespace wayout::ip {
 namespace {
 
+using wire::IcmpHeader;
+using wire::Ipv4Header;
+
 constexpr std::size_t most_bytes = 576;  ///< RFC 1812 §4.3.2.3
 
-/// ICMP itself is only told of when it is a query: no errors about errors (RFC 1122 §3.2.2).
-bool is_icmp_error(std::span<const std::uint8_t> network, const wire::Ipv4Header& ip) {
-  if (ip.protocol != wire::protocol::icmp) return false;
-  const auto* icmp = wire::header_at<wire::IcmpHeader>(network, ip.header_bytes());
-  return icmp == nullptr || icmp->type > 18 || icmp->is_error();
+/// Types that are never answered with an error: errors themselves (RFC 1122 §3.2.2), types without
+/// a meaning, and those beyond the last known one. Linux: net/ipv4/icmp.c icmp_pointers.
+bool is_never_answered(std::uint8_t type) {
+  constexpr std::uint8_t last_known = 18;
+  if (type == IcmpHeader::echo_reply || type == IcmpHeader::echo_request) return false;
+  return type <= IcmpHeader::parameter_problem || type > last_known;
 }
 
-bool may_answer(const Packet& offender, const wire::Ipv4Header& ip) {
+bool may_answer(const Packet& offender, const Ipv4Header& ip) {
   if (offender.type != PacketType::host && !offender.local) return false;
   if (offender.routing.type == RouteType::broadcast ||
       offender.routing.type == RouteType::multicast)
     return false;
-  return ip.fragment_offset_bytes() == 0 && !is_icmp_error(offender.network(), ip);
+  if (ip.fragment_offset_bytes() != 0) return false;
+  if (ip.protocol != wire::protocol::icmp) return true;
+  const auto network = offender.network();
+  return network.size() > ip.header_bytes() && !is_never_answered(network[ip.header_bytes()]);
+}
+
+/// To whom, from where and how the message asks for its way. Linux: icmp.c icmp_route_lookup.
+route::Flow flow_back(const Packet& offender, const Ipv4Header& ip, std::uint8_t tos,
+                      const route::Interfaces& interfaces, bool use_inbound_address) {
+  route::Flow flow;
+  flow.destination = ip.source_address();
+  flow.protocol = wire::protocol::icmp;
+  flow.tos = tos & 0xfc;
+  flow.uid = 0;
+  if (offender.routing.type == RouteType::local)
+    flow.source = ip.destination_address();
+  else if (use_inbound_address && offender.ingress != no_device)
+    flow.source = route::select_source_address(interfaces, offender.ingress, ip.source_address(),
+                                               route::Scope::link);
+  const DeviceId near = offender.ingress != no_device ? offender.ingress : offender.device;
+  if (near != no_device) flow.egress = interfaces.l3_domain(near);
+  return flow;
 }
 
 }  // namespace
@@ -30,37 +55,30 @@ std::optional<Packet> make_error(const Packet& offender, const IcmpError& error,
                                  const route::Fib& fib, const route::Interfaces& interfaces,
                                  bool use_inbound_address, std::uint8_t ttl, Chance& chance) {
   const auto network = offender.network();
-  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  const auto* ip = wire::header_at<Ipv4Header>(network);
   if (ip == nullptr || !may_answer(offender, *ip)) return std::nullopt;
 
-  route::Flow flow{.destination = ip->source_address(), .protocol = wire::protocol::icmp};
-  flow.tos = static_cast<std::uint8_t>((ip->tos & 0x1e) | 0xc0) & 0xfc;
-  if (offender.routing.type == RouteType::local && !offender.local)
-    flow.source = ip->destination_address();
-  else if (use_inbound_address && offender.ingress != no_device)
-    flow.source = route::select_source_address(interfaces, offender.ingress, ip->source_address(),
-                                               route::Scope::link);
-  const DeviceId near = offender.ingress != no_device ? offender.ingress : offender.device;
-  flow.l3mdev = near == no_device ? no_device : interfaces[near].vrf;
-
+  const auto tos = static_cast<std::uint8_t>((ip->tos & 0x1e) | 0xc0);
+  route::Flow flow = flow_back(offender, *ip, tos, interfaces, use_inbound_address);
   Packet routed;
   NoTrace quiet;
   if (route::output(flow, routed, fib, interfaces, chance, quiet)) return std::nullopt;
 
-  const std::uint32_t mtu = routed.routing.mtu_bytes != 0
-                                ? routed.routing.mtu_bytes
-                                : interfaces[routed.routing.egress].mtu_bytes;
-  const std::size_t room = std::min<std::size_t>(mtu, most_bytes) - sizeof(wire::Ipv4Header) -
-                           sizeof(wire::IcmpHeader);
+  const std::size_t mtu = routed.routing.mtu_bytes != 0
+                              ? routed.routing.mtu_bytes
+                              : interfaces[routed.routing.egress].mtu_bytes;
+  constexpr std::size_t headers = sizeof(Ipv4Header) + sizeof(IcmpHeader);
+  const std::size_t fits = std::min(mtu, most_bytes);
+  if (fits <= headers + sizeof(Ipv4Header)) return std::nullopt;  // not even the quoted header
   const wire::Ipv4Fields fields{.source = flow.source,
                                 .destination = ip->source_address(),
                                 .protocol = wire::protocol::icmp,
-                                .tos = static_cast<std::uint8_t>((ip->tos & 0x1e) | 0xc0),
+                                .tos = tos,
                                 .ttl = ttl};
-  Packet packet = Packet::from_ip(wire::make_icmp_error(
-      fields, error.type, error.code, error.info, network.first(std::min(room, network.size()))));
+  Packet packet = Packet::from_ip(
+      wire::make_icmp_error(fields, error.type, error.code, error.info,
+                            network.first(std::min(fits - headers, network.size()))));
   packet.routing = routed.routing;
-  packet.local = true;
   return packet;
 }
 

@@ -18,26 +18,37 @@ namespace wayout::ip {
 template <Trace T>
 Stop receive(Packet& packet, T& trace);
 
-/// IP options after PREROUTING. Linux: ip_input.c ip_rcv_options, ip_options.c.
-/// Ends: IP_INHDR; NOT_SPECIFIED for a refused source route. Source routes that are accepted are
-/// not modelled (Fate::undecided).
-template <Trace T>
-Stop options(Packet& packet, const route::Interfaces& interfaces, T& trace);
-
-/// What forwarding asks and does before the FORWARD hook: class, TTL, MTU. ICMP errors that have to
-/// go back are appended to `errors` as orders (see IcmpError).
-/// Linux: net/ipv4/ip_forward.c ip_forward.
-/// Ends: NOT_SPECIFIED (layer-2 class), IP_INHDR (TTL), PKT_TOO_BIG.
-struct IcmpError;
-template <Trace T>
-Stop forward(Packet& packet, const route::Interfaces& interfaces,
-             std::vector<IcmpError>& errors, T& trace);
-
 /// An ICMP error to be made about a packet; built by make_error() when the path sends it.
 struct IcmpError {
   std::uint8_t type = 0, code = 0;
-  std::uint32_t info = 0;              ///< next-hop MTU, gateway; host order
+  std::uint32_t info = 0;              ///< second word: next-hop MTU, gateway, pointer; host order
 };
+
+/// A packet for one host in a frame for many, when that is not wanted.
+/// Linux: net/ipv4/ip_input.c ip_rcv_finish_core.
+/// Ends: UNICAST_IN_L2_MULTICAST.
+[[nodiscard]] Stop check_class(const Packet& packet, const route::Interfaces& interfaces);
+
+/// IP options, after the routing decision: malformed ones are answered with a parameter problem,
+/// this host enters itself into a record route.
+/// Linux: ip_input.c ip_rcv_options; ip_options.c __ip_options_compile, ip_forward_options.
+/// Ends: IP_INHDR; NOT_SPECIFIED for a refused source route. An accepted one is undecided.
+/// Changes: packet (record route).
+/// Not modelled: accepted source routes; the time written into a timestamp option; router alert
+///   (a listener would take the packet); CIPSO.
+template <Trace T>
+Stop options(Packet& packet, const route::Fib& fib, const route::Interfaces& interfaces,
+             std::vector<IcmpError>& errors, T& trace);
+
+/// What forwarding asks and does before the FORWARD hook: class, TTL, MTU. ICMP errors that have to
+/// go back are appended to `errors`. An error about TTL or MTU quotes the packet as it is then; a
+/// redirect quotes it with its TTL decremented, as it is on return.
+/// Linux: net/ipv4/ip_forward.c ip_forward.
+/// Ends: NOT_SPECIFIED (layer-2 class), IP_INHDR (TTL), PKT_TOO_BIG.
+/// Changes: packet (TTL).
+template <Trace T>
+Stop forward(Packet& packet, const route::Interfaces& interfaces,
+             std::vector<IcmpError>& errors, T& trace);
 
 /// The error message about `offender`, routed back to its source, source address chosen as the
 /// kernel does; nothing when no error may be sent (errors about errors, fragments, broadcasts).
@@ -52,7 +63,13 @@ struct IcmpError {
 /// Fills the Stop of ip_error. Linux: net/ipv4/route.c ip_error.
 Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
 
-/// Cut a packet to an MTU. The pieces keep what the packet learned.
+/// True when a packet longer than `mtu_bytes` must be refused for its DF. One that was reassembled
+/// is not: it may leave in pieces as large as those it came in.
+/// Linux: net/ipv4/ip_output.c ip_fragment; ip_forward.c ip_exceeds_mtu.
+[[nodiscard]] bool must_not_fragment(const Packet& packet, std::uint32_t mtu_bytes);
+
+/// Cut a packet to an MTU; one that was reassembled leaves in the pieces it came in, if they fit.
+/// The pieces keep what the packet learned. Options without copy bit stand in the first one only.
 /// Linux: net/ipv4/ip_output.c ip_do_fragment.
 [[nodiscard]] std::vector<Packet> fragment(const Packet& packet, std::uint32_t mtu_bytes);
 
@@ -67,14 +84,17 @@ struct LocalPolicy {
 /// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
 /// port and protocol unreachable.
 /// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
-/// Ends: NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; INVALID_PROTO; IP_NOPROTO.
-/// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP; ICMP timestamp replies.
+/// Ends: delivered; NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; PKT_TOO_SMALL, NOT_SPECIFIED (cut
+///   short); UNHANDLED_PROTO, INVALID_PROTO (ICMP); IP_NOPROTO.
+/// Changes: packet (trimmed to UDP's own length).
+/// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP, which may have a handler; the answers to
+///   ICMP timestamps; options echoed in answers; what is quoted in an ICMP error.
 struct LocalAnswer {
   Stop stop;                           ///< delivered, or dropped with NO_SOCKET and the like
   std::optional<Packet> reply;         ///< IP packet to send (source and destination set)
   std::optional<IcmpError> error;      ///< ICMP error to send instead
 };
 template <Trace T>
-LocalAnswer deliver(const Packet& packet, const LocalPolicy& policy, T& trace);
+LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T& trace);
 
 }  // namespace wayout::ip

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <optional>
+#include <vector>
+
 #include "ip/ip.hpp"
 #include "wire/checksum.hpp"
 #include "wire/craft.hpp"
@@ -33,36 +37,63 @@ LocalAnswer lost(Stage stage, DropReason reason, Cause cause) {
   return {.stop = Stop::drop(stage, reason, cause)};
 }
 
-/// Linux: net/ipv4/icmp.c icmp_rcv, icmp_echo, icmp_timestamp.
-LocalAnswer icmp(const Arrived& a) {
-  const auto* icmp = wire::header_at<IcmpHeader>(a.segment);
-  if (icmp == nullptr || wire::checksum_finish(wire::checksum_add(a.segment)) != 0)
-    return lost(Stage::icmp_rcv, DropReason::ICMP_CSUM, Cause::packet(PacketCause::checksum));
-  const bool query = icmp->type == IcmpHeader::echo_request || icmp->type == IcmpHeader::timestamp;
-  if (query && a.is_broadcast() && a.policy.ignore_broadcast_echo)
-    return lost(Stage::icmp_rcv, DropReason::INVALID_PROTO,
-                Cause::sysctl(Sysctl::icmp_echo_ignore_broadcasts));
-  if (icmp->type != IcmpHeader::echo_request) return delivered(Stage::icmp_rcv);
-  if (a.policy.ignore_echo)
-    return lost(Stage::icmp_rcv, DropReason::NOT_SPECIFIED,
-                Cause::sysctl(Sysctl::icmp_echo_ignore_all));
-  LocalAnswer answer = delivered(Stage::icmp_rcv);
+/// What an echo request comes back as: the message itself with another type, code and all.
+/// Linux: net/ipv4/icmp.c icmp_echo, icmp_reply.
+Packet echo_reply(const Arrived& a) {
+  std::vector<std::uint8_t> message(a.segment.begin(), a.segment.end());
+  auto* icmp = wire::header_at<IcmpHeader>(std::span(message));
+  icmp->type = IcmpHeader::echo_reply;
+  icmp->checksum = std::uint16_t{0};
+  icmp->checksum = wire::checksum_finish(wire::checksum_add(message));
   const wire::Ipv4Fields ip{.source = a.is_broadcast() ? wire::IpAddress::any(wire::Family::ipv4)
                                                        : a.ip.destination_address(),
                             .destination = a.ip.source_address(),
                             .protocol = wire::protocol::icmp,
                             .tos = a.ip.tos,
                             .ttl = a.policy.ttl};
-  answer.reply = Packet::from_ip(wire::make_icmp_echo(ip, true, icmp->id, icmp->sequence,
-                                                      a.segment.subspan(sizeof *icmp)));
+  return Packet::from_ip(wire::make_ipv4(ip, message));
+}
+
+/// What is sent to everyone is answered, if at all, when it is a query.
+std::optional<LocalAnswer> refused_broadcast(const Arrived& a, std::uint8_t type) {
+  constexpr std::uint8_t address_request = 17, address_reply = 18;
+  if (!a.is_broadcast()) return std::nullopt;
+  const bool query = type == IcmpHeader::echo_request || type == IcmpHeader::timestamp;
+  if (query && a.policy.ignore_broadcast_echo)
+    return lost(Stage::icmp_rcv, DropReason::INVALID_PROTO,
+                Cause::sysctl(Sysctl::icmp_echo_ignore_broadcasts));
+  if (query || type == address_request || type == address_reply) return std::nullopt;
+  return lost(Stage::icmp_rcv, DropReason::INVALID_PROTO, Cause::packet(PacketCause::header));
+}
+
+/// Linux: net/ipv4/icmp.c icmp_rcv.
+LocalAnswer icmp(const Arrived& a) {
+  constexpr std::uint8_t last_known = 18, extended_echo = 42, extended_echo_reply = 43;
+  if (wire::checksum_finish(wire::checksum_add(a.segment)) != 0 || a.segment.empty())
+    return lost(Stage::icmp_rcv, DropReason::ICMP_CSUM, Cause::packet(PacketCause::checksum));
+  const auto* icmp = wire::header_at<IcmpHeader>(a.segment);
+  if (icmp == nullptr)
+    return lost(Stage::icmp_rcv, DropReason::NOT_SPECIFIED, Cause::packet(PacketCause::header));
+  const bool extended = icmp->type == extended_echo || icmp->type == extended_echo_reply;
+  if (icmp->type > last_known && !extended)
+    return lost(Stage::icmp_rcv, DropReason::UNHANDLED_PROTO, Cause::packet(PacketCause::header));
+  if (const auto refused = refused_broadcast(a, icmp->type)) return *refused;
+  if (icmp->type != IcmpHeader::echo_request) return delivered(Stage::icmp_rcv);
+  if (a.policy.ignore_echo)
+    return lost(Stage::icmp_rcv, DropReason::NOT_SPECIFIED,
+                Cause::sysctl(Sysctl::icmp_echo_ignore_all));
+  LocalAnswer answer = delivered(Stage::icmp_rcv);
+  answer.reply = echo_reply(a);
   return answer;
 }
 
 /// Linux: net/ipv4/udp.c __udp4_lib_rcv.
 LocalAnswer udp(const Arrived& a) {
   const auto* udp = wire::header_at<wire::UdpHeader>(a.segment);
-  if (udp == nullptr || udp->length < sizeof *udp || udp->length > a.segment.size())
+  if (udp == nullptr)
     return lost(Stage::udp4_lib_rcv, DropReason::NOT_SPECIFIED, Cause::packet(PacketCause::header));
+  if (udp->length < sizeof *udp || udp->length > a.segment.size())
+    return lost(Stage::udp4_lib_rcv, DropReason::PKT_TOO_SMALL, Cause::packet(PacketCause::header));
   if (!a.sums_up())
     return lost(Stage::udp4_lib_rcv, DropReason::UDP_CSUM, Cause::packet(PacketCause::checksum));
   if (a.policy.listening) return delivered(Stage::udp4_lib_rcv);
@@ -100,21 +131,37 @@ Packet reset(const Arrived& a, const TcpHeader& tcp) {
 /// Linux: net/ipv4/tcp_ipv4.c tcp_v4_rcv.
 LocalAnswer tcp(const Arrived& a) {
   const auto* tcp = wire::header_at<TcpHeader>(a.segment);
-  if (tcp == nullptr || tcp->header_bytes() < sizeof *tcp || tcp->header_bytes() > a.segment.size())
+  if (a.packet.type != PacketType::host)
+    return lost(Stage::tcp_v4_rcv, DropReason::NOT_SPECIFIED,
+                Cause::packet(PacketCause::layer2_class));
+  if (tcp != nullptr && tcp->header_bytes() < sizeof *tcp)
     return lost(Stage::tcp_v4_rcv, DropReason::PKT_TOO_SMALL, Cause::packet(PacketCause::header));
+  if (tcp == nullptr || tcp->header_bytes() > a.segment.size())
+    return lost(Stage::tcp_v4_rcv, DropReason::NOT_SPECIFIED, Cause::packet(PacketCause::header));
   if (!a.sums_up())
     return lost(Stage::tcp_v4_rcv, DropReason::TCP_CSUM, Cause::packet(PacketCause::checksum));
   if (a.policy.listening) return delivered(Stage::tcp_v4_rcv);
   LocalAnswer answer = lost(Stage::tcp_v4_rcv, DropReason::NO_SOCKET, Cause::socket());
-  if ((tcp->flags & TcpHeader::rst) == 0) answer.reply = reset(a, *tcp);
+  if ((tcp->flags & TcpHeader::rst) == 0 && !a.is_broadcast()) answer.reply = reset(a, *tcp);
   return answer;
+}
+
+/// UDP has a length of its own; what lies behind it is nobody's.
+void trim_to_udp_length(Packet& packet) {
+  const auto network = packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  if (ip->protocol != wire::protocol::udp) return;
+  const auto* udp = wire::header_at<wire::UdpHeader>(network, ip->header_bytes());
+  if (udp == nullptr || udp->length < sizeof *udp) return;
+  packet.trim_network(std::min<std::size_t>(ip->header_bytes() + udp->length, network.size()));
 }
 
 }  // namespace
 
 template <Trace T>
-LocalAnswer deliver(const Packet& packet, const LocalPolicy& policy, T&) {
-  const auto network = packet.network();
+LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T&) {
+  trim_to_udp_length(packet);
+  const std::span<const std::uint8_t> network = packet.network();
   const auto* ip = wire::header_at<wire::Ipv4Header>(network);
   const Arrived arrived{packet, *ip, network.subspan(ip->header_bytes()), policy};
   switch (ip->protocol) {
@@ -130,7 +177,7 @@ LocalAnswer deliver(const Packet& packet, const LocalPolicy& policy, T&) {
   return answer;
 }
 
-template LocalAnswer deliver(const Packet&, const LocalPolicy&, NoTrace&);
-template LocalAnswer deliver(const Packet&, const LocalPolicy&, StepTrace&);
+template LocalAnswer deliver(Packet&, const LocalPolicy&, NoTrace&);
+template LocalAnswer deliver(Packet&, const LocalPolicy&, StepTrace&);
 
 }  // namespace wayout::ip

@@ -31,6 +31,18 @@ Stop receive(Packet& packet, T&) {
   return Stop::go_on();
 }
 
+Stop check_class(const Packet& packet, const route::Interfaces& interfaces) {
+  const bool to_many =
+      packet.type == PacketType::broadcast || packet.type == PacketType::multicast;
+  const RouteType type = packet.routing.type;
+  const DeviceId device = packet.ingress != no_device ? packet.ingress : packet.device;
+  if (!to_many || type == RouteType::broadcast || type == RouteType::multicast ||
+      !interfaces.either(device, &route::Ipv4Conf::drop_unicast_in_l2_multicast))
+    return Stop::go_on();
+  return Stop::drop(Stage::ip_rcv_finish_core, DropReason::UNICAST_IN_L2_MULTICAST,
+                    Cause::sysctl(Sysctl::drop_unicast_in_l2_multicast, device));
+}
+
 template Stop receive(Packet&, NoTrace&);
 template Stop receive(Packet&, StepTrace&);
 
