@@ -22,10 +22,19 @@ struct RoutingKey {
   }
 };
 
+bool concerns(const ForeignHook& foreign, const Situation& at) {
+  const auto fits = [](const wire::Prefix& selector, const wire::IpAddress& address) {
+    return !selector.address.is_set() || selector.contains(address);
+  };
+  return fits(foreign.source, at.ip().source_address()) &&
+         fits(foreign.destination, at.ip().destination_address());
+}
+
 template <Trace T>
 void meet_foreign(const HookFunction& function, const Situation& at, T& trace) {
   if constexpr (T::tells) {
     const ForeignHook& foreign = at.around.netfilter.foreign[function.foreign];
+    if (!concerns(foreign, at)) return;
     trace.step({.stage = Stage::nf_hook_slow,
                 .did = Did::assumed,
                 .hook = at.hook,
@@ -178,6 +187,7 @@ template <Trace T>
 Stop run(Hook hook, Packet& packet, HookDevices devices, const Surroundings& around,
          Writable& changes, Cursor& cursor, T& trace) {
   assert(around.netfilter.compiled.done);
+  assert(wire::header_at<wire::Ipv4Header>(packet.network()) != nullptr);
   const Situation at{.packet = packet,
                      .hook = hook,
                      .devices = devices,

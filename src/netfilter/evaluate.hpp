@@ -33,6 +33,7 @@ struct ForeignHook {
   std::int32_t priority = 0;
   std::uint32_t unmodelled = 0;           ///< position in Host::unmodelled
   bool nat = false;                       ///< a chain of type nat: asked by the NAT core
+  wire::Prefix source = {}, destination = {};  ///< only packets between these; no family: all
 };
 
 /// Everything of a namespace that hangs on netfilter hooks.

@@ -288,14 +288,18 @@ class ListingReader {
     return extension == nullptr || !text::is_kept(*extension);
   }
 
-  /// The text of a target stands at the end of the line.
+  /// The text of a target stands at the end of the line, and most often begins with its name.
   void keep_target_text(const Row& row, text::Listed& listed, Rule& rule) {
     const text::TargetExtension* extension = text::find_target(row.target, options_.family);
     UnmodelledTarget target{std::string(row.target), std::move(listed.target),
                             extension != nullptr && extension->passes};
     if (listed.unknown_at_end && !listed.unknown.empty()) {
-      target.tokens = std::move(listed.unknown.back());
-      listed.unknown.pop_back();
+      text::Listed::Words& words = listed.unknown.back();
+      const auto name = std::find(words.begin(), words.end(), row.target);
+      const bool named = name != words.end();
+      target.tokens.assign(named ? name + 1 : words.begin(), words.end());
+      words.erase(named ? name : words.begin(), words.end());
+      if (words.empty()) listed.unknown.pop_back();
     }
     rule.target = std::move(target);
   }

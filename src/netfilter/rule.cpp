@@ -17,11 +17,15 @@ std::span<const Hook> hooks_of(TableKind kind) {
                                          Hook::postrouting};
   static constexpr Hook filtering[] = {Hook::input, Hook::forward, Hook::output};
   switch (kind) {
-    case TableKind::raw: return ends;
-    case TableKind::mangle: return all;
-    case TableKind::nat: return translating;
+    case TableKind::raw:
+      return ends;
+    case TableKind::mangle:
+      return all;
+    case TableKind::nat:
+      return translating;
     case TableKind::filter:
-    case TableKind::security: break;
+    case TableKind::security:
+      break;
   }
   return filtering;
 }
@@ -33,8 +37,8 @@ std::size_t Table::find(std::string_view chain) const {
 }
 
 const Chain* Table::at(Hook hook) const {
-  const auto at = std::find_if(chains.begin(), chains.end(),
-                               [hook](const Chain& c) { return c.hook == hook; });
+  const auto at =
+      std::find_if(chains.begin(), chains.end(), [hook](const Chain& c) { return c.hook == hook; });
   return at == chains.end() ? nullptr : &*at;
 }
 

@@ -21,6 +21,23 @@
 
 namespace wayout::netfilter {
 
+/// `45000028…` as bytes, and back: packets as they were recorded.
+inline std::vector<std::uint8_t> from_hex(std::string_view digits) {
+  const auto value = [](char digit) {
+    return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+  };
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(value(digits[i]) << 4 | value(digits[i + 1])));
+  return bytes;
+}
+inline std::string to_hex(std::span<const std::uint8_t> bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) text += {digits[byte >> 4], digits[byte & 15]};
+  return text;
+}
+
 class TestBench {
  public:
   static constexpr DeviceId lo = 1, in0 = 2, out0 = 3, br0 = 4, p1 = 5, p2 = 6;
@@ -105,7 +122,7 @@ class TestBench {
   }
 
   [[nodiscard]] Surroundings surroundings() const {
-    return {netfilter, devices, interfaces, fib, conntrack_config};
+    return {netfilter, devices, interfaces, fib, conntrack_config, default_ttl};
   }
   Writable writable() { return {state, connections, chance, made, now_ms}; }
 
@@ -119,6 +136,7 @@ class TestBench {
   Chance chance{1};
   std::vector<Packet> made;
   std::int64_t now_ms = 1'000'000;
+  std::uint8_t default_ttl = 64;
   std::optional<HookDevices> hook_devices;  ///< not those of the routed way
   int reroutes = 0;
 

@@ -107,7 +107,7 @@ class TableWriter {
         return " -m iprange" + maybe_not() + " --src-range " +
                pick({"10.0.1.0-10.0.1.2", "10.0.1.3-10.0.2.1", "0.0.0.0-8.8.8.8"});
       case 6:
-        return std::string(" -m limit --limit 1/day --limit-burst ") + pick({"1", "2", "5"});
+        return std::string(" -m limit --limit 1/hour --limit-burst ") + pick({"1", "2", "5"});
       case 7: return recent_match();
       case 8: return owner_match();
       case 9:
@@ -210,7 +210,7 @@ class TableWriter {
     if (at({Hook::prerouting, Hook::output})) {
       switch (random_() % 4) {
         case 0: return std::string(" -j REDIRECT") + (ports && one_in(2) ? " --to-ports 80" : "");
-        case 1: return " -j NETMAP --to 10.0.2.0/30";
+        case 1: return " -j NETMAP --to 10.0.2.2/31";
         default:
           return std::string(" -j DNAT --to-destination ") +
                  (ports && one_in(2) ? "10.0.2.5:8080" : pick({"10.0.2.5", "8.8.4.4", "10.0.1.3"}));

@@ -28,8 +28,9 @@ unsigned from_environment(const char* name, unsigned otherwise) {
 std::string told(const std::vector<Seen>& frames) {
   std::string text;
   for (const Seen& seen : frames)
-    text += fmt::format("  to the {}: {}\n", seen.towards == Origin::client ? "client" : "server",
-                        wire::describe_frame(seen.frame));
+    text += fmt::format("  to the {}: {}\n    {:02x}\n",
+                        seen.towards == Origin::client ? "client" : "server",
+                        wire::describe_frame(seen.frame), fmt::join(seen.frame, ""));
   return text;
 }
 
@@ -77,7 +78,6 @@ struct Pair {
     const std::vector<Seen> theirs = kernel.seen(ours);
     const std::string ends = engine->told_ends();
     ASSERT_EQ(told(ours), told(theirs)) << ends;
-    ASSERT_EQ(ours, theirs) << told(ours) << ends;
     traffic.saw(theirs);
     for (std::size_t i = 0; i < saved.size(); ++i)
       ASSERT_EQ(engine->saved(i), KernelRouter::saved(saved[i].backend)) << ends;

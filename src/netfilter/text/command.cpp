@@ -228,9 +228,11 @@ class CommandReader {
     refuse_inversion("-m");
     const Word& name = argument("-m");
     if (name.text.empty()) return fail_at(name.column, "-m needs a name");
-    loaded_.push_back({.match = find_match(name.text, context_.family),
-                       .name = name.text,
-                       .column = name.column});
+    const MatchExtension* match = find_match(name.text, context_.family);
+    if (match == nullptr && find_match(name.text, other_family()) != nullptr) {
+      return fail_at(name.column, fmt::format("{} is a match of the other family", name.text));
+    }
+    loaded_.push_back({.match = match, .name = name.text, .column = name.column});
   }
 
   void read_jump(bool is_goto) {
@@ -293,6 +295,10 @@ class CommandReader {
     if (!packets || !bytes) return fail("-c needs packets and bytes");
     command_.rule.counters = {*packets, *bytes};
     command_.has_counters = true;
+  }
+
+  [[nodiscard]] wire::Family other_family() const {
+    return context_.family == wire::Family::ipv6 ? wire::Family::ipv4 : wire::Family::ipv6;
   }
 
   void read_family(char letter) {

@@ -110,9 +110,12 @@ Match read_recent(const Arguments& given) {
           given.bad(argument);
         }
         break;
-      case mask:
-        match.mask = given.address(argument);
+      case mask: {
+        const auto whole = wire::IpAddress::parse(argument.value);  // no short forms here
+        if (!whole || whole->family() != given.family()) given.bad(argument);
+        match.mask = whole.value_or(match.mask);
         break;
+      }
       default:
         match.by_destination = argument.spec->id == rdest;
         break;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "netfilter/read_listing.hpp"
+#include "netfilter/text/extension.hpp"
 #include "netfilter/text/section.hpp"
 
 namespace wayout::netfilter::text {
@@ -39,12 +40,13 @@ bool is_older_nat(TableKind kind, const std::set<std::string>& shown) {
          shown.contains(hook_name(Hook::output)) && shown.contains(hook_name(Hook::postrouting));
 }
 
-void note_unknown_targets(const Chain& chain, Ruleset& ruleset, TableKind kind) {
+void note_unknown_targets(const Chain& chain, TableKind kind, Ruleset& ruleset) {
   std::set<std::string> noted;
   for (const Rule& rule : chain.rules) {
     const auto* target = std::get_if<UnmodelledTarget>(&rule.target);
-    if (target == nullptr || target->passes || !noted.insert(target->name).second) continue;
-    ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown or not known",
+    if (target == nullptr || find_target(target->name, ruleset.family) != nullptr) continue;
+    if (target->name == "QUEUE" || !noted.insert(target->name).second) continue;
+    ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown",
                                         table_name(kind), chain.name, target->name));
   }
 }
@@ -125,7 +127,7 @@ Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
     Table& table = finished.table;
     const bool older_nat = is_older_nat(table.kind, shown.chains);
     for (Chain& chain : table.chains) {
-      note_unknown_targets(chain, ruleset, table.kind);
+      note_unknown_targets(chain, table.kind, ruleset);
       if (shown.chains.contains(chain.name) || (older_nat && chain.hook == Hook::input)) continue;
       ruleset.notes.push_back(
           fmt::format("{}: the chain {} is not shown", table_name(table.kind), chain.name));

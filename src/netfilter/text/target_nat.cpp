@@ -55,7 +55,9 @@ void read_ports(const Arguments& given, const Argument& argument, std::string_vi
   const auto low = parse_port(cut(ports, '-'));
   const auto high = is_range ? parse_port(ports) : low;
   const auto base = has_offset ? parse_port(text) : 0;
-  if (!low || !high || !base || *low > *high) return given.bad(argument);
+  if (!low || !high || !base || *low > *high || (has_offset && !is_range)) {
+    return given.bad(argument);
+  }
   range.ports_specified = true;
   range.min_port = *low;
   range.max_port = *high;
