@@ -155,7 +155,8 @@ const char* cause_kind(const Cause& cause) {
       return static_cast<DeviceCause>(cause.value()) == DeviceCause::other_host ? "neighbour"
                                                                                 : "device";
     case CauseKind::socket: return "socket";
-    case CauseKind::packet: return "packet";
+    case CauseKind::packet:
+      return static_cast<PacketCause>(cause.value()) == PacketCause::ttl ? "ttl" : "packet";
     case CauseKind::unmodelled: return "unmodelled";
   }
   return "none";
