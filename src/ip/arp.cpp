@@ -49,8 +49,8 @@ bool is_own(const Surroundings& s, const wire::IpAddress& address, DeviceId devi
 
 // ---------------------------------------------------------------- whether to answer
 
-/// `address` is one of the device, of sufficient scope, and shares a subnet there with `other` (if
-/// that is asked). Linux: net/ipv4/devinet.c confirm_addr_indev.
+/// `address` is one of the device, of sufficient scope, and shares a subnet there with `other` (not
+/// set or 0.0.0.0: with nobody). Linux: net/ipv4/devinet.c confirm_addr_indev.
 bool confirms(const route::Interfaces& interfaces, DeviceId device, const wire::IpAddress& other,
               const wire::IpAddress& address, Scope scope) {
   const Scope nearest =
@@ -59,8 +59,9 @@ bool confirms(const route::Interfaces& interfaces, DeviceId device, const wire::
   const bool has = std::ranges::any_of(list, [&](const InterfaceAddress& a) {
     return a.local == address && std::min(a.scope, nearest) <= scope;
   });
+  const bool alone = !other.is_set() || other.is_unspecified();
   return has && std::ranges::any_of(list, [&](const InterfaceAddress& a) {
-           return a.subnet().contains(address) && (!other.is_set() || a.subnet().contains(other));
+           return a.subnet().contains(address) && (alone || a.subnet().contains(other));
          });
 }
 
