@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "host/escape.hpp"
+
 namespace wayout::host {
 
 namespace {
@@ -50,8 +52,11 @@ void Words::fail(std::string message) {
 
 void Words::fail(std::size_t at, std::string_view keyword, std::string_view word) {
   taken_at_ = at;
-  fail(word.empty() ? fmt::format("the line ends after \"{}\"", keyword)
-                    : fmt::format("\"{}\" cannot be \"{}\"", keyword, word));
+  // Not every place has a keyword before it: "the netmask".
+  const std::string after =
+      keyword.starts_with("the ") ? std::string(keyword) : fmt::format("\"{}\"", keyword);
+  fail(word.empty() ? fmt::format("the line ends after {}", after)
+                    : fmt::format("unexpected \"{}\" after {}", escaped(word), after));
 }
 
 Result<void> read_lines(const File& file, const std::function<void(Words&)>& visit) {

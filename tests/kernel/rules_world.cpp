@@ -26,6 +26,9 @@ namespace {
 using namespace std::chrono_literals;
 using Bytes = std::vector<std::uint8_t>;
 
+/// How long the kernel may take for what is expected of it.
+constexpr auto patience = 400ms;
+
 constexpr auto next_hop = wire::IpAddress::v4(10, 0, 2, 254);
 constexpr DeviceId in0 = 2, out0 = 3;
 
@@ -178,8 +181,14 @@ std::string KernelRouter::load(const RulesText& rules) {
   return said;
 }
 
-std::string KernelRouter::saved(netfilter::Backend backend) {
-  return without_comments(output_of(fmt::format("{}-save -c 2>/dev/null", tool(backend))));
+std::string KernelRouter::saved(netfilter::Backend backend, const std::string& expected) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    std::string text = without_comments(output_of(fmt::format("{}-save -c 2>/dev/null", tool(backend))));
+    if (text == expected || expected.empty() || std::chrono::steady_clock::now() > deadline)
+      return text;
+    std::this_thread::sleep_for(5ms);
+  }
 }
 
 std::vector<std::string> KernelRouter::connections() {
@@ -206,7 +215,7 @@ void KernelRouter::send(Origin from, const Bytes& packet) const {
 
 std::vector<Seen> KernelRouter::seen(const std::vector<Seen>& expected) const {
   std::vector<Seen> frames;
-  const auto deadline = std::chrono::steady_clock::now() + 200ms;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   for (collect(frames);
        comparable(frames) != expected && std::chrono::steady_clock::now() < deadline;
        collect(frames))
@@ -237,8 +246,13 @@ EngineRouter::EngineRouter(const std::vector<RulesText>& saved) {
   journey_ = std::make_unique<path::Journey>(machine_, chance_, trace_);
 }
 
+std::int64_t EngineRouter::elapsed_ms() const {
+  const auto passed = std::chrono::steady_clock::now() - made_;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+}
+
 void EngineRouter::send(Origin from, const Bytes& packet) {
-  journey_->state(0).now_ms += 1;
+  journey_->state(0).now_ms = elapsed_ms();
   if (from == Origin::router) {
     Packet local = Packet::from_ip(packet);
     local.number = journey_->new_number();
@@ -272,7 +286,8 @@ std::string EngineRouter::saved(std::size_t ruleset) const {
 }
 
 std::vector<std::string> EngineRouter::connections() {
-  const host::State& state = journey_->state(0);
+  host::State& state = journey_->state(0);
+  state.connections.expire(elapsed_ms());
   std::vector<std::string> lines;
   state.connections.for_each([&](ConnectionId, const conntrack::Connection& connection) {
     lines.push_back(without_time(conntrack::print_connection(

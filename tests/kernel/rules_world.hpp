@@ -6,6 +6,7 @@
 // that nobody has, so the stack sees it only as a capture does.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,8 +47,10 @@ class KernelRouter {
   KernelRouter();
   /// What iptables-restore has to say against it; "" when it loaded.
   std::string load(const RulesText& rules);
-  /// What iptables-save -c prints, without comments.
-  [[nodiscard]] static std::string saved(netfilter::Backend backend);
+  /// What iptables-save -c prints, without comments; on a busy machine a dropped packet is counted
+  /// a little late, so `expected` is waited for.
+  [[nodiscard]] static std::string saved(netfilter::Backend backend,
+                                         const std::string& expected = "");
   /// What conntrack -L prints, sorted, without the seconds left.
   [[nodiscard]] static std::vector<std::string> connections();
 
@@ -77,6 +80,9 @@ class EngineRouter {
   [[nodiscard]] std::string told_ends();
 
  private:
+  [[nodiscard]] std::int64_t elapsed_ms() const;
+
+  std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
   host::Machine machine_;
   Chance chance_{1};
   StepTrace trace_;

@@ -321,9 +321,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bad{"default via 10.0.0.1 dev\n", "ip-route.txt:1:25: the line ends after \"dev\""},
         Bad{"default via\n", "ip-route.txt:1:12: the line ends after \"via\""},
-        Bad{"default via 10.0.0 dev eth0\n", "ip-route.txt:1:13: \"via\" cannot be \"10.0.0\""},
-        Bad{"# ip route\n\nhello world\n", "ip-route.txt:3:1: \"the type\" cannot be \"hello\""},
-        Bad{"1.0.0.0/8 dev eth0 metric x\n", "ip-route.txt:1:27: \"metric\" cannot be \"x\""},
+        Bad{"default via 10.0.0 dev eth0\n", "ip-route.txt:1:13: unexpected \"10.0.0\" after \"via\""},
+        Bad{"# ip route\n\nhello world\n", "ip-route.txt:3:1: unexpected \"hello\" after the line's begin"},
+        Bad{"1.0.0.0/8 dev eth0 metric x\n", "ip-route.txt:1:27: unexpected \"x\" after \"metric\""},
         Bad{"\tnexthop via 10.0.0.1 dev br0\n",
             "ip-route.txt:1:2: a next hop before the first route"}));
 
@@ -336,7 +336,7 @@ TEST(BadRules, AreRefusedWithTheirPlace) {
   EXPECT_EQ(error("from all lookup main\n"),
             "ip-rule.txt:1:1: expected a line like \"32766: from all lookup main\"");
   EXPECT_EQ(error("1: from 10.0.0.0/99 lookup main\n"),
-            "ip-rule.txt:1:9: \"from\" cannot be \"10.0.0.0/99\"");
+            "ip-rule.txt:1:9: unexpected \"10.0.0.0/99\" after \"from\"");
   EXPECT_EQ(error("1: from all fwmark 0x1/z lookup 1\n"),
             "ip-rule.txt:1:20: expected a mark, or mark/mask");
   EXPECT_EQ(error("1: from all lookup\n"), "ip-rule.txt:1:19: the line ends after \"lookup\"");

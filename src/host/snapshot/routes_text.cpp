@@ -68,7 +68,7 @@ RouteList::Entry read_route(Words& words) {
     entry.route.type = *type;
     words.next();
   }
-  entry.route.destination = words.parsed("the type", route_prefix);
+  entry.route.destination = words.parsed("the line's begin", route_prefix);
   RouteList::Entry::Hop hop;
   while (!words.done()) {
     const std::string_view word = words.next();

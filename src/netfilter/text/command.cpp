@@ -33,14 +33,12 @@ class CommandReader {
   Command read() {
     constexpr std::size_t most_words = 255;  // what iptables-restore takes
     if (words_.size() > most_words) fail("too many words");
-    while (at_ < words_.size() && !problem_.found())
+    while (at_ < words_.size() && !problem_.found() && !other_family_)
       read_word();
+    if (other_family_) return {};
     if (invert_ && !problem_.found()) fail("nothing follows the last !");
-    if (command_.kind == Command::Kind::none && !problem_.found() && !other_family_) {
-      fail("no command such as -A");
-    }
+    if (command_.kind == Command::Kind::none && !problem_.found()) fail("no command such as -A");
     if (!problem_.found() && carries_rule()) finish_rule();
-    if (other_family_) command_.kind = Command::Kind::none;
     return std::move(command_);
   }
 

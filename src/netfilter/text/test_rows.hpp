@@ -28,13 +28,13 @@ inline std::string reprinted(const std::string& table, const std::string& chain,
   const std::string text = "*" + table + "\n-A " + chain + " " + rule + "\nCOMMIT\n";
   const auto ruleset = read_save(text, "rules", {.family = family});
   if (!ruleset) return "refused: " + ruleset.error().text();
-  const std::string start = "-A " + chain;
+  const std::size_t start = std::string("-A " + chain + " ").size();
   std::string printed;
   for (const Chain& one : ruleset->tables.at(0).chains) {
     for (const Rule& read : one.rules) {
-      if (!printed.empty()) printed += " | ";
-      const std::string line = print_rule(one, read, family).substr(start.size());
-      printed += line.substr(line.find_first_not_of(' ') == 0 ? 0 : std::min<std::size_t>(line.size(), 1));
+      const std::string line = print_rule(one, read, family);
+      printed += printed.empty() ? "" : " | ";
+      printed += line.size() < start ? "" : line.substr(start);
     }
   }
   return printed;
@@ -47,7 +47,8 @@ inline void expect_rows(const char* table, const char* chain, wire::Family famil
     if (row.printed == refused) {
       EXPECT_EQ(printed.rfind("refused: ", 0), 0U) << row.written << " gave " << printed;
     } else {
-      EXPECT_EQ(printed, row.printed == std::string("=") ? row.written : row.printed) << row.written;
+      const bool same = row.printed == std::string(unchanged);
+      EXPECT_EQ(printed, same ? row.written : row.printed) << row.written;
     }
   }
 }
