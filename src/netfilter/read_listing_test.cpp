@@ -80,7 +80,7 @@ TEST(RuleListing, TablesAreToldByHeadingsOrByTheirChains) {
   EXPECT_EQ(kinds("-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n"), "raw ");
   // Without INPUT: nat of an old kernel.
   EXPECT_EQ(kinds("-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n"), "nat ");
-  EXPECT_EQ(kinds("some prose\n"), "");
+  EXPECT_EQ(kinds("some prose\n"), "pasted:1:1: a line outside of any table");
   EXPECT_EQ(kinds(filter + "some prose\n"),
             "pasted:4:1: neither a rule nor a heading that names a table");
 }
@@ -219,8 +219,8 @@ TEST(Listing, TextBehindTheColumns) {
        "-p tcp -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xf0"},
       {"NFLOG", "mark match 0x1 nflog-group 5", "-p tcp -m mark --mark 0x1 -j NFLOG nflog-group 5"},
       {"TARPIT", "statistic mode random probability 0.5",
-       "-p tcp -j TARPIT statistic mode random probability 0.5"},
-      {"gone", "owner UID match alice", "-p tcp -j gone owner UID match alice"},
+       "-p tcp -m statistic mode random probability 0.5 -j TARPIT"},
+      {"gone", "owner UID match alice", "-p tcp -m owner UID match alice -j gone"},
   };
   for (const auto& row : rows) EXPECT_EQ(rule_of(row.target, row.text), row.rule) << row.text;
 }
