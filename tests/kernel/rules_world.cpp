@@ -232,8 +232,9 @@ void KernelRouter::collect(std::vector<Seen>& frames) const {
     frames.push_back({Origin::server, std::move(frame)});
 }
 
-EngineRouter::EngineRouter(const std::vector<RulesText>& saved) {
+EngineRouter::EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes) {
   host::Host host = make_host();
+  host.devices[out0].mtu_bytes = host.interfaces[out0].mtu_bytes = out_mtu_bytes;
   for (const RulesText& rules : saved) {
     Result<netfilter::Ruleset> read =
         netfilter::read_save(rules.text, "saved", {.backend = rules.backend});

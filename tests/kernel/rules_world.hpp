@@ -69,7 +69,7 @@ class KernelRouter {
 /// The same router in the engine. The rules are those that the kernel has saved.
 class EngineRouter {
  public:
-  explicit EngineRouter(const std::vector<RulesText>& saved);
+  explicit EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes = 1500);
 
   void send(Origin from, const std::vector<std::uint8_t>& packet);
   /// Everything that left since last time.
