@@ -1,8 +1,8 @@
 #include "host/join.hpp"
 
-#include <string>
-
 #include <gmock/gmock.h>
+
+#include <string>
 
 #include "host/device_book.hpp"
 

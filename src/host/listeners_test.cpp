@@ -39,8 +39,9 @@ TEST(Listeners, EveryFormOfAnAddress) {
 TEST(Listeners, BadInputIsRefused) {
   Host host;
   DeviceBook book(host);
-  EXPECT_EQ(read_listeners(File{"ss.txt", "tcp LISTEN 0 128 hello *:*\n"}, host, book).error().text(),
-            "ss.txt:1:18: expected ADDRESS:PORT");
+  EXPECT_EQ(
+      read_listeners(File{"ss.txt", "tcp LISTEN 0 128 hello *:*\n"}, host, book).error().text(),
+      "ss.txt:1:18: expected ADDRESS:PORT");
   EXPECT_EQ(read_listeners(File{"ss.txt", "tcp LISTEN 0\n"}, host, book).error().text(),
             "ss.txt:1:13: the line ends after the receive queue");
 }

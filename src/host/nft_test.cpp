@@ -1,10 +1,10 @@
 #include "host/nft.hpp"
 
-#include <string>
-#include <vector>
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
 
 namespace wayout::host {
 namespace {
@@ -23,12 +23,14 @@ struct Nft {
   }
   /// `elements`: what stands in the array after the metainfo.
   std::vector<std::string> names(const std::string& elements, const std::string& plain = "") {
-    const File file{"nft.json", "{\"nftables\":[{\"metainfo\":{\"version\":\"1.0.6\"}}," + elements + "]}"};
+    const File file{"nft.json",
+                    "{\"nftables\":[{\"metainfo\":{\"version\":\"1.0.6\"}}," + elements + "]}"};
     const NftChainDevices devices = read_nft_chain_devices(File{"nft.txt", plain});
     const Result<void> read = read_nft_json(file, devices, host, book);
     EXPECT_TRUE(read) << read.error().text();
     std::vector<std::string> texts;
-    for (const Unmodelled& found : host.unmodelled) texts.push_back(found.text);
+    for (const Unmodelled& found : host.unmodelled)
+      texts.push_back(found.text);
     return texts;
   }
   Host host;
@@ -74,8 +76,8 @@ struct Row {
 class Statement : public testing::TestWithParam<Row> {};
 TEST_P(Statement, IsJudged) {
   Nft nft;
-  const std::string elements = base("fw", "forward") + "," + chain("other") + "," +
-                               rule("fw", GetParam().statements);
+  const std::string elements =
+      base("fw", "forward") + "," + chain("other") + "," + rule("fw", GetParam().statements);
   EXPECT_THAT(nft.names(elements), SizeIs(GetParam().harmless ? 0 : 1)) << GetParam().what;
 }
 INSTANTIATE_TEST_SUITE_P(
@@ -92,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"verdict map that drops",
             R"({"vmap":{"key":{"ct":{"key":"state"}},"data":{"set":[["invalid",{"drop":null}]]}}})",
             false},
-        Row{"verdict map by name", R"({"vmap":{"key":{"meta":{"key":"iif"}},"data":"@gone"}})", false},
+        Row{"verdict map by name", R"({"vmap":{"key":{"meta":{"key":"iif"}},"data":"@gone"}})",
+            false},
         Row{"reject", R"({"reject":{"type":"icmp"}})", false},
         Row{"queue", R"({"queue":{"num":0}})", false},
         Row{"mark", R"({"mangle":{"key":{"meta":{"key":"mark"}},"value":5}})", false},
@@ -116,19 +119,18 @@ TEST(Nft, AMapOfVerdictsCounts) {
   const std::string map =
       R"({"map":{"family":"inet","name":"m","table":"t","type":"ipv4_addr","map":"verdict",)"
       R"("elem":[["1.1.1.1",{"drop":null}]]}})";
-  EXPECT_THAT(
-      Nft().names(map + "," + base("fw", "forward") + "," +
-                  rule("fw", R"({"vmap":{"key":{"payload":{}},"data":"@m"}})")),
-      SizeIs(1));
+  EXPECT_THAT(Nft().names(map + "," + base("fw", "forward") + "," +
+                          rule("fw", R"({"vmap":{"key":{"payload":{}},"data":"@m"}})")),
+              SizeIs(1));
 }
 
 TEST(Nft, OfWhichFamily) {
   Nft nft;
-  EXPECT_THAT(nft.names(base("a", "forward", "drop", "ip6") + "," +
-                        base("b", "forward", "drop", "bridge") + "," +
-                        base("c", "input", "drop", "arp")),
-              ElementsAre("nft chain arp t c (hook input, priority 0, policy drop)",
-                          "nft chain bridge t b (hook forward, priority 0, policy drop)"));
+  EXPECT_THAT(
+      nft.names(base("a", "forward", "drop", "ip6") + "," + base("b", "forward", "drop", "bridge") +
+                "," + base("c", "input", "drop", "arp")),
+      ElementsAre("nft chain arp t c (hook input, priority 0, policy drop)",
+                  "nft chain bridge t b (hook forward, priority 0, policy drop)"));
   EXPECT_FALSE(nft.host.unmodelled[0].hook);
   EXPECT_TRUE(nft.host.unmodelled[1].bridge_family);
 }
@@ -136,14 +138,17 @@ TEST(Nft, OfWhichFamily) {
 TEST(Nft, DevicesOfIngressComeFromThePlainListingIfTheJsonLacksThem) {
   const std::string ingress = base("in", "ingress", "drop", "netdev");
   Nft named;
-  EXPECT_THAT(named.names(ingress, "table netdev t {\n\tchain in {\n\t\ttype filter hook ingress "
-                                   "device \"eth1\" priority 0; policy drop;\n\t}\n}\n"),
-              ElementsAre("nft chain netdev t in (hook ingress, device eth1, priority 0, policy drop)"));
+  EXPECT_THAT(
+      named.names(ingress,
+                  "table netdev t {\n\tchain in {\n\t\ttype filter hook ingress "
+                  "device \"eth1\" priority 0; policy drop;\n\t}\n}\n"),
+      ElementsAre("nft chain netdev t in (hook ingress, device eth1, priority 0, policy drop)"));
   EXPECT_EQ(named.host.unmodelled[0].device, named.book.find("eth1"));
   EXPECT_TRUE(named.host.unmodelled[0].ingress);
   Nft two;
-  EXPECT_THAT(two.names(ingress, "table netdev t {\n\tchain in {\n\t\ttype filter hook ingress "
-                                 "devices = { eth0, gone } priority 0; policy drop;\n"),
+  EXPECT_THAT(two.names(ingress,
+                        "table netdev t {\n\tchain in {\n\t\ttype filter hook ingress "
+                        "devices = { eth0, gone } priority 0; policy drop;\n"),
               SizeIs(1));
   // Nobody says which: it may be any.
   EXPECT_THAT(Nft().names(ingress), SizeIs(2));
@@ -159,8 +164,10 @@ TEST(Nft, FlowtablesAreNamedForTheirDevices) {
 
 TEST(Nft, ConntrackIsNeededByWhoAsksForIt) {
   Nft asks;
-  asks.names(base("fw", "forward") + "," +
-             rule("fw", R"({"match":{"op":"in","left":{"ct":{"key":"state"}},"right":"new"}},{"accept":null})"));
+  asks.names(
+      base("fw", "forward") + "," +
+      rule("fw",
+           R"({"match":{"op":"in","left":{"ct":{"key":"state"}},"right":"new"}},{"accept":null})"));
   EXPECT_TRUE(asks.host.conntrack_needed_by_nft);
   EXPECT_THAT(asks.host.unmodelled, IsEmpty());
 }
@@ -172,10 +179,11 @@ TEST(Nft, TablesOfIptablesAreTheirs) {
   ruleset.tables.push_back({.kind = netfilter::TableKind::nat, .chains = {}});
   nft.host.netfilter.rulesets.push_back(ruleset);
   const auto in_table = [](const char* table) {
-    return fmt::format(R"({{"chain":{{"family":"ip","table":"{}","name":"X","type":"nat",)"
-                       R"("hook":"postrouting","prio":100,"policy":"accept"}}}},)"
-                       R"({{"rule":{{"family":"ip","table":"{}","chain":"X","expr":[{{"masquerade":null}}]}}}})",
-                       table, table);
+    return fmt::format(
+        R"({{"chain":{{"family":"ip","table":"{}","name":"X","type":"nat",)"
+        R"("hook":"postrouting","prio":100,"policy":"accept"}}}},)"
+        R"({{"rule":{{"family":"ip","table":"{}","chain":"X","expr":[{{"masquerade":null}}]}}}})",
+        table, table);
   };
   EXPECT_THAT(nft.names(in_table("nat") + "," + in_table("mine")),
               ElementsAre("nft chain ip mine X (hook postrouting, priority 100)"));
@@ -188,7 +196,8 @@ TEST(Nft, BadInputIsRefused) {
     return read_nft_json(File{"nft.json", text}, {}, nft.host, nft.book).error().text();
   };
   EXPECT_EQ(error("[]"), "nft.json:1:1: expected an object with \"nftables\"");
-  EXPECT_EQ(error("{\"nftables\": [{\"chain\": 5}]}"), "nft.json:1:15: \"chain\" should be an object");
+  EXPECT_EQ(error("{\"nftables\": [{\"chain\": 5}]}"),
+            "nft.json:1:15: \"chain\" should be an object");
   EXPECT_EQ(error("{\"nftables\": [{\"chain\""), "nft.json:1:23: the JSON text ends too early");
 }
 

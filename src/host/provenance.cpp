@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "host/file.hpp"
 
@@ -31,7 +30,8 @@ std::string dotted(std::string_view key) {
   std::string result(key);
   const std::size_t first = result.find_first_of("./");
   if (first == std::string::npos || result[first] == '.') return result;
-  for (char& c : result) c = c == '/' ? '.' : c == '.' ? '/' : c;
+  for (char& c : result)
+    c = c == '/' ? '.' : c == '.' ? '/' : c;
   return result;
 }
 
@@ -50,9 +50,8 @@ std::vector<std::string> keys_that_set(std::string_view key) {
 }
 
 bool names_one_of(const std::string& pattern, const std::vector<std::string>& keys) {
-  return std::ranges::any_of(keys, [&](const std::string& key) {
-    return fnmatch(pattern.c_str(), key.c_str(), 0) == 0;
-  });
+  return std::ranges::any_of(
+      keys, [&](const std::string& key) { return fnmatch(pattern.c_str(), key.c_str(), 0) == 0; });
 }
 
 class Finder {
@@ -60,7 +59,8 @@ class Finder {
   Finder(std::string_view key, fs::path root) : keys_(keys_that_set(key)), root_(std::move(root)) {}
 
   std::vector<SysctlSource> find() {
-    for (const auto& [name, path] : sysctl_d_files()) read_sysctl_file(path, Who::sysctl_d);
+    for (const auto& [name, path] : sysctl_d_files())
+      read_sysctl_file(path, Who::sysctl_d);
     // procps reads it last; systemd-sysctl only through a link in sysctl.d, which was read then.
     if (!has_been_read("/etc/sysctl.conf")) read_sysctl_file("/etc/sysctl.conf", Who::sysctl_d);
     read_sysctl_file("/etc/ufw/sysctl.conf", Who::ufw);

@@ -1,11 +1,11 @@
 #include "host/provenance.hpp"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
-#include <gmock/gmock.h>
 
 #include "host/snapshot/folder_test.hpp"
 
@@ -37,7 +37,8 @@ TEST(Provenance, FilesActInTheOrderOfTheirNamesWhateverTheirDirectory) {
 
 TEST(Provenance, AFileHidesItsNamesakes) {
   TestFolder root;
-  root.write("etc/sysctl.d/50-x.conf", "").write("usr/lib/sysctl.d/50-x.conf", "net.ipv4.ip_forward = 1\n");
+  root.write("etc/sysctl.d/50-x.conf", "")
+      .write("usr/lib/sysctl.d/50-x.conf", "net.ipv4.ip_forward = 1\n");
   std::filesystem::create_symlink("/dev/null", root.path() / "etc/sysctl.d/60-y.conf");
   root.write("usr/lib/sysctl.d/60-y.conf", "net.ipv4.ip_forward = 1\n");
   EXPECT_THAT(sources("net.ipv4.ip_forward", root), IsEmpty());
@@ -76,15 +77,16 @@ TEST(Provenance, Networkd) {
   root.write("etc/systemd/network/10-eth.network",
              "[Match]\nName=eth0\nIPForward=yes\n[Network]\nIPForward=ipv4\nDHCP=yes\n")
       .write("etc/systemd/networkd.conf", "[Network]\nIPv4Forwarding=no\n");
-  EXPECT_THAT(sources("net.ipv4.ip_forward", root),
-              ElementsAre("/etc/systemd/network/10-eth.network:5 = 1",
-                          "/etc/systemd/networkd.conf:2 = 0"));
+  EXPECT_THAT(
+      sources("net.ipv4.ip_forward", root),
+      ElementsAre("/etc/systemd/network/10-eth.network:5 = 1", "/etc/systemd/networkd.conf:2 = 0"));
 }
 
 TEST(Provenance, Docker) {
   TestFolder with_daemon, told_not_to;
   with_daemon.write("usr/sbin/dockerd", "").write("etc/docker/daemon.json", "{\"mtu\": 1400}");
-  told_not_to.write("usr/sbin/dockerd", "").write("etc/docker/daemon.json", "{\"ip-forward\": false}");
+  told_not_to.write("usr/sbin/dockerd", "")
+      .write("etc/docker/daemon.json", "{\"ip-forward\": false}");
   EXPECT_THAT(sources("net.ipv4.ip_forward", with_daemon), ElementsAre("/usr/sbin/dockerd:0 = 1"));
   EXPECT_THAT(sources("net.ipv4.ip_forward", told_not_to), IsEmpty());
 }

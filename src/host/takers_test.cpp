@@ -1,10 +1,10 @@
 // tc, BPF, IPsec, IPVS, ebtables: what is found of them.
 #include "host/takers.hpp"
 
+#include <gmock/gmock.h>
+
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
 
 #include "host/bpf.hpp"
 #include "host/tc.hpp"
@@ -27,7 +27,8 @@ struct Found {
   }
   std::vector<std::string> texts() const {
     std::vector<std::string> result;
-    for (const Unmodelled& found : host.unmodelled) result.push_back(found.text);
+    for (const Unmodelled& found : host.unmodelled)
+      result.push_back(found.text);
     return result;
   }
   Host host;
@@ -57,7 +58,8 @@ TEST(Tc, PlacesForFilters) {
 
 constexpr const char* two_filters =
     "filter protocol all pref 49152 bpf chain 0 \n"
-    "filter protocol all pref 49152 bpf chain 0 handle 0x1 prog.o:[x] direct-action not_in_hw id 5\n"
+    "filter protocol all pref 49152 bpf chain 0 handle 0x1 prog.o:[x] direct-action not_in_hw id "
+    "5\n"
     "filter protocol ip pref 49153 u32 chain 0 \n"
     "filter protocol ip pref 49153 u32 chain 0 fh 800: ht divisor 1 \n"
     "filter protocol ip pref 49153 u32 chain 0 fh 800::800 order 2048 key ht 800 bkt 0 \n"
@@ -80,14 +82,13 @@ TEST(Tc, AtTheRootOnlyFiltersThatActCount) {
 
 TEST(Tc, PlacesThatWereNotListedAreUnknown) {
   Found found;
-  const File file{"tc-filter.txt", std::string("# tc filter show dev eth0 ingress\n") + two_filters +
-                                       "# tc filter show dev eth0 egress\n"};
+  const File file{"tc-filter.txt", std::string("# tc filter show dev eth0 ingress\n") +
+                                       two_filters + "# tc filter show dev eth0 egress\n"};
   ASSERT_TRUE(read_tc_filters(file, filter_places({{1, "clsact"}, {2, "ingress"}}), found.host,
                               found.book));
-  EXPECT_THAT(found.texts(),
-              ElementsAre("tc filter on eth0 ingress (bpf, pref 49152)",
-                          "tc filter on eth0 ingress (u32, pref 49153)",
-                          "tc filters on eth1 ingress, which were not read"));
+  EXPECT_THAT(found.texts(), ElementsAre("tc filter on eth0 ingress (bpf, pref 49152)",
+                                         "tc filter on eth0 ingress (u32, pref 49153)",
+                                         "tc filters on eth1 ingress, which were not read"));
   EXPECT_EQ(read_tc_filters(File{"f", "hello\n"}, {}, found.host, found.book).error().text(),
             "f:1:1: expected \"# tc filter show dev DEVICE DIRECTION\"");
 }
@@ -96,15 +97,14 @@ TEST(Tc, PlacesThatWereNotListedAreUnknown) {
 
 TEST(Bpf, BpftoolNet) {
   Found found;
-  ASSERT_TRUE(read_bpftool_net(
-      File{"b.json", R"([{"xdp":[{"devname":"eth0","id":3}],
+  ASSERT_TRUE(read_bpftool_net(File{"b.json", R"([{"xdp":[{"devname":"eth0","id":3}],
         "tc":[{"devname":"eth0","kind":"tcx/ingress"},{"devname":"eth1","kind":"clsact/egress"},
               {"devname":"eth1","kind":"tcx/egress"}],
         "netfilter":[{"pf":"ip","hook":"forward","prio":-128},{"pf":"ip6","hook":"input","prio":0}]}])"},
-      found.host, found.book));
-  EXPECT_THAT(found.texts(), ElementsAre("BPF program (tcx) on eth0 ingress",
-                                         "BPF program (tcx) on eth1 egress",
-                                         "BPF program (netfilter hook FORWARD, priority -128)"));
+                               found.host, found.book));
+  EXPECT_THAT(found.texts(),
+              ElementsAre("BPF program (tcx) on eth0 ingress", "BPF program (tcx) on eth1 egress",
+                          "BPF program (netfilter hook FORWARD, priority -128)"));
 }
 
 // ---------------------------------------------------------------- IPsec, IPVS
@@ -166,12 +166,13 @@ TEST(Ebtables, TablesThatOnlyAcceptAreHarmless) {
 
 TEST(Ebtables, ChainsOfTheOthersAreNamed) {
   Found found;
-  ASSERT_TRUE(read_ebtables(File{"e.txt",
-                                 "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\n"
-                                 "-A INPUT -p IPv4 -j ACCEPT\n"
-                                 "*nat\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\n"
-                                 "[1:2] -A PREROUTING -p ARP -j arpreply --arpreply-mac 0:0:0:0:0:1\n"},
-                            found.host));
+  ASSERT_TRUE(
+      read_ebtables(File{"e.txt",
+                         "*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\n"
+                         "-A INPUT -p IPv4 -j ACCEPT\n"
+                         "*nat\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\n"
+                         "[1:2] -A PREROUTING -p ARP -j arpreply --arpreply-mac 0:0:0:0:0:1\n"},
+                    found.host));
   EXPECT_THAT(found.texts(), ElementsAre("ebtables filter FORWARD (0 rules, policy DROP)",
                                          "ebtables filter INPUT (1 rules, policy ACCEPT)",
                                          "ebtables nat PREROUTING (1 rules, policy ACCEPT)"));

@@ -122,9 +122,8 @@ TEST_P(Layer2, Vlans) {
   EXPECT_EQ(list[2].high, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Form, Layer2, testing::Bool(), [](const auto& form) {
-  return form.param ? "Json" : "Text";
-});
+INSTANTIATE_TEST_SUITE_P(Form, Layer2, testing::Bool(),
+                         [](const auto& form) { return form.param ? "Json" : "Text"; });
 
 TEST(BadLayer2, IsRefusedWithItsPlace) {
   Host host;

@@ -1,7 +1,7 @@
 // Routes and rules: the JSON and the plain form of the same listing give the same.
-#include <string>
-
 #include <gmock/gmock.h>
+
+#include <string>
 
 #include "host/snapshot/routes_json.hpp"
 #include "host/snapshot/routes_text.hpp"
@@ -138,9 +138,8 @@ TEST_P(Routes, LocalOnes) {
   EXPECT_EQ(to("10.9.0.255/32").scope, route::Scope::link);
 }
 
-INSTANTIATE_TEST_SUITE_P(Form, Routes, testing::Bool(), [](const auto& form) {
-  return form.param ? "Json" : "Text";
-});
+INSTANTIATE_TEST_SUITE_P(Form, Routes, testing::Bool(),
+                         [](const auto& form) { return form.param ? "Json" : "Text"; });
 
 // ---------------------------------------------------------------- rules
 
@@ -241,9 +240,8 @@ TEST_P(Rules, WhatIsNotKnownIsKeptAndMarked) {
   EXPECT_FALSE(rule(45).unmodelled);
 }
 
-INSTANTIATE_TEST_SUITE_P(Form, Rules, testing::Bool(), [](const auto& form) {
-  return form.param ? "Json" : "Text";
-});
+INSTANTIATE_TEST_SUITE_P(Form, Rules, testing::Bool(),
+                         [](const auto& form) { return form.param ? "Json" : "Text"; });
 
 // ---------------------------------------------------------------- further forms
 
@@ -261,12 +259,12 @@ struct Reading {
 
 TEST(RouteN, IsTakenLikeIpRoute) {
   Reading reading;
-  ASSERT_TRUE(reading.text(
-      "Kernel IP routing table\n"
-      "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface\n"
-      "0.0.0.0         10.9.0.254      0.0.0.0         UG    100    0        0 eth0\n"
-      "10.9.0.0        0.0.0.0         255.255.255.0   U     0      0        0 br0\n"
-      "192.0.2.0       -               255.255.255.0   !     0      -        0 -\n"));
+  ASSERT_TRUE(
+      reading.text("Kernel IP routing table\n"
+                   "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface\n"
+                   "0.0.0.0         10.9.0.254      0.0.0.0         UG    100    0        0 eth0\n"
+                   "10.9.0.0        0.0.0.0         255.255.255.0   U     0      0        0 br0\n"
+                   "192.0.2.0       -               255.255.255.0   !     0      -        0 -\n"));
   const auto& routes = reading.host.fib.find_table(route::table_main)->routes;
   ASSERT_THAT(routes, SizeIs(3));
   EXPECT_EQ(routes[2].type, RouteType::unreachable);
@@ -280,12 +278,12 @@ TEST(RouteN, IsTakenLikeIpRoute) {
 
 TEST(RouteObjects, ResolveWhereTheRouteDoesNotShowThem) {
   Reading reading;
-  Result<NexthopObjects> objects = read_nexthops_json(
-      File{"n.json", R"([{"id":1,"group":[{"id":7,"weight":3},{"id":8}]},
+  Result<NexthopObjects> objects =
+      read_nexthops_json(File{"n.json", R"([{"id":1,"group":[{"id":7,"weight":3},{"id":8}]},
                          {"id":7,"gateway":"10.9.0.3","dev":"br0","flags":[]},
                          {"id":8,"gateway":"10.9.0.2","dev":"br0","flags":["onlink"]},
                          {"id":5,"blackhole":null,"flags":[]}])"},
-      reading.book);
+                         reading.book);
   ASSERT_TRUE(objects) << objects.error().text();
   RouteList list(reading.host, reading.book, reading.tables, *objects);
   ASSERT_TRUE(read_routes_json(
@@ -318,14 +316,17 @@ TEST_P(BadRoutes, AreRefusedWithTheirPlace) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Rows, BadRoutes,
-    testing::Values(
-        Bad{"default via 10.0.0.1 dev\n", "ip-route.txt:1:25: the line ends after \"dev\""},
-        Bad{"default via\n", "ip-route.txt:1:12: the line ends after \"via\""},
-        Bad{"default via 10.0.0 dev eth0\n", "ip-route.txt:1:13: unexpected \"10.0.0\" after \"via\""},
-        Bad{"# ip route\n\nhello world\n", "ip-route.txt:3:1: unexpected \"hello\" after the line's begin"},
-        Bad{"1.0.0.0/8 dev eth0 metric x\n", "ip-route.txt:1:27: unexpected \"x\" after \"metric\""},
-        Bad{"\tnexthop via 10.0.0.1 dev br0\n",
-            "ip-route.txt:1:2: a next hop before the first route"}));
+    testing::Values(Bad{"default via 10.0.0.1 dev\n",
+                        "ip-route.txt:1:25: the line ends after \"dev\""},
+                    Bad{"default via\n", "ip-route.txt:1:12: the line ends after \"via\""},
+                    Bad{"default via 10.0.0 dev eth0\n",
+                        "ip-route.txt:1:13: unexpected \"10.0.0\" after \"via\""},
+                    Bad{"# ip route\n\nhello world\n",
+                        "ip-route.txt:3:1: unexpected \"hello\" after the line's begin"},
+                    Bad{"1.0.0.0/8 dev eth0 metric x\n",
+                        "ip-route.txt:1:27: unexpected \"x\" after \"metric\""},
+                    Bad{"\tnexthop via 10.0.0.1 dev br0\n",
+                        "ip-route.txt:1:2: a next hop before the first route"}));
 
 TEST(BadRules, AreRefusedWithTheirPlace) {
   Host host;
@@ -351,7 +352,8 @@ TEST(BadJsonRoutes, AreRefusedWithTheirPlace) {
   EXPECT_EQ(error("[{\"dev\":\"eth0\"}]"), "r.json:1:2: a route without \"dst\"");
   EXPECT_EQ(error("[{\"dst\":\"10.0.0.0/33\"}]"), "r.json:1:2: \"dst\" cannot be \"10.0.0.0/33\"");
   EXPECT_EQ(error("[{\"dst\":{}}]"), "r.json:1:2: \"dst\" should be a text");
-  EXPECT_EQ(error("[{\"dst\":\"1.0.0.0/8\",\"flags\":5}]"), "r.json:1:2: \"flags\" should be an array");
+  EXPECT_EQ(error("[{\"dst\":\"1.0.0.0/8\",\"dev\":\"eth0\",\"flags\":5}]"),
+            "r.json:1:2: \"flags\" should be an array");
 }
 
 }  // namespace
