@@ -119,10 +119,22 @@ void describe_layer2(const Host& host, std::vector<std::string>& lines) {
                               host.bridging.nf_filter_vlan_tagged));
 }
 
+/// Without counters: multicast of the kernel's own passes all the time.
+netfilter::Ruleset uncounted(netfilter::Ruleset ruleset) {
+  for (netfilter::Table& table : ruleset.tables)
+    for (netfilter::Chain& chain : table.chains) {
+      chain.counters = {};
+      for (netfilter::Rule& rule : chain.rules)
+        rule.counters = {};
+    }
+  return ruleset;
+}
+
 void describe_rules(const Host& host, std::vector<std::string>& lines) {
   for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets)
-    lines.push_back(fmt::format("ruleset {}\n{}", static_cast<int>(ruleset.backend),
-                                netfilter::print_save(ruleset, true)));
+    if (!ruleset.tables.empty())
+      lines.push_back(fmt::format("ruleset {}\n{}", static_cast<int>(ruleset.backend),
+                                  netfilter::print_save(uncounted(ruleset), true)));
   for (const netfilter::ForeignHook& f : host.netfilter.foreign)
     lines.push_back(fmt::format("foreign {} {} {} {}", hook_name(f.hook), f.priority, f.nat,
                                 host.unmodelled[f.unmodelled].text));
@@ -141,10 +153,11 @@ void describe_rest(const Host& host, std::vector<std::string>& lines) {
                               c.max_known, c.checksum, c.tcp_loose, c.tcp_timeout_s[3],
                               c.udp_timeout_s));
   for (const conntrack::Connection& entry : host.connections)
-    lines.push_back(fmt::format("connection {} {}:{} -> {}:{}", entry.original().protocol,
-                                entry.original().source.text(), entry.original().source_port,
-                                entry.original().destination.text(),
-                                entry.original().destination_port));
+    if (!entry.original().destination.is_multicast())
+      lines.push_back(fmt::format("connection {} {}:{} -> {}:{}", entry.original().protocol,
+                                  entry.original().source.text(), entry.original().source_port,
+                                  entry.original().destination.text(),
+                                  entry.original().destination_port));
   lines.push_back(fmt::format("listeners known={}", host.listeners_known));
   for (const Listener& l : host.listeners)
     lines.push_back(fmt::format("listener {} {}:{} dev {} dual={}", l.protocol, l.address.text(),

@@ -9,7 +9,8 @@
 namespace wayout::host {
 
 /// Everything that was read of a namespace except where it was read from, and what passes while one
-/// looks: states of neighbours, learned fdb entries, the time that connections have left.
+/// looks: counters, states of neighbours, learned fdb entries, multicast connections, and the time
+/// that connections have left.
 [[nodiscard]] std::vector<std::string> describe(const Host& host);
 
 /// Which device ends of a machine belong together, by names.
