@@ -79,7 +79,8 @@ bool ignores(const Message& m, const route::Interfaces& interfaces) {
   }
 }
 
-/// Only where a packet to the sender would leave by the device it asked on. Linux: arp.c arp_filter.
+/// Only where a packet to the sender would leave by the device it asked on. Linux: arp.c
+/// arp_filter.
 bool filters(const Message& m, const Surroundings& s) {
   if (!s.interfaces.either(m.device, &Ipv4Conf::arp_filter)) return false;
   route::Flow flow;

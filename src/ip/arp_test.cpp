@@ -1,6 +1,7 @@
 // Expectations recorded on Linux 6.18: ARP frames into a0 of a router with a0 10.0.1.1/24 (and
 // 10.0.1.7/24, 172.16.0.1/16), b0 10.0.2.1/24, lo 10.77.0.1/32, default via b0; what came back, and
-// `ip neigh` afterwards. Changes of a known entry: more than a second after its last one (locktime).
+// `ip neigh` afterwards. Changes of a known entry: more than a second after its last one
+// (locktime).
 #include "ip/arp.hpp"
 
 #include <gmock/gmock.h>
@@ -231,7 +232,8 @@ TEST_F(Arp, StrangersAreAcceptedWhenToldSo) {
            Row{1, ArpHeader::request, "66.6.6.6", "66.6.6.6", PacketType::broadcast, nobody, true},
            Row{2, ArpHeader::request, "66.6.6.6", "66.6.6.6", PacketType::broadcast, nobody, false},
            Row{2, ArpHeader::request, "10.0.1.9", "10.0.1.9", PacketType::broadcast, nobody, true},
-           Row{1, ArpHeader::request, "10.0.1.9", "10.0.1.50", PacketType::broadcast, nobody, false},
+           Row{1, ArpHeader::request, "10.0.1.9", "10.0.1.50", PacketType::broadcast, nobody,
+               false},
        }) {
     neighbours_.entries.clear();
     conf().arp_accept = row.accept;

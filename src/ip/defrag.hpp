@@ -60,8 +60,8 @@ struct Fragments {
   std::unordered_map<FragmentKey, FragmentQueue, FragmentKeyHash> queues;
 };
 
-/// Unfragmented packets pass. A fragment is taken in; the one that makes its packet whole goes on as
-/// that packet, all others end here as Fate::held. `vrf` is the layer-3 domain of the ingress.
+/// Unfragmented packets pass. A fragment is taken in; the one that makes its packet whole goes on
+/// as that packet, all others end here as Fate::held. `vrf` is the layer-3 domain of the ingress.
 ///
 /// Linux: net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_reasm; inet_fragment.c
 ///   inet_frag_queue_insert.

@@ -40,6 +40,8 @@ Stop forward(Packet& packet, const route::Interfaces& interfaces, std::vector<Ic
                       Cause::mtu(packet.routing.egress, mtu));
   }
   decrement_ttl(*ip);
+  if (ip->header_bytes() > sizeof *ip)  // options may have been written into
+    ip->checksum = wire::ipv4_header_checksum(packet.network().first(ip->header_bytes()));
   if constexpr (T::tells) {
     trace.step({.stage = Stage::ip_forward,
                 .did = Did::decremented,

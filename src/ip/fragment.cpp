@@ -72,8 +72,8 @@ bool must_not_fragment(const Packet& packet, std::uint32_t mtu_bytes) {
 std::vector<Packet> fragment(const Packet& packet, std::uint32_t mtu_bytes) {
   const auto network = packet.network();
   const auto* whole = wire::header_at<Ipv4Header>(network);
-  std::vector<std::uint8_t> header(network.begin(),
-                                   network.begin() + static_cast<std::ptrdiff_t>(whole->header_bytes()));
+  std::vector<std::uint8_t> header(
+      network.begin(), network.begin() + static_cast<std::ptrdiff_t>(whole->header_bytes()));
   const auto payload = network.subspan(header.size());
   const std::uint32_t limit = packet.fragment_max_bytes != 0
                                   ? std::min(mtu_bytes, packet.fragment_max_bytes)

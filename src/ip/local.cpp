@@ -97,7 +97,8 @@ LocalAnswer udp(const Arrived& a) {
   if (!a.sums_up())
     return lost(Stage::udp4_lib_rcv, DropReason::UDP_CSUM, Cause::packet(PacketCause::checksum));
   if (a.policy.listening) return delivered(Stage::udp4_lib_rcv);
-  if (a.is_broadcast()) return lost(Stage::udp4_lib_rcv, DropReason::NOT_SPECIFIED, Cause::socket());
+  if (a.is_broadcast())
+    return lost(Stage::udp4_lib_rcv, DropReason::NOT_SPECIFIED, Cause::socket());
   LocalAnswer answer = lost(Stage::udp4_lib_rcv, DropReason::NO_SOCKET, Cause::socket());
   answer.error = IcmpError{.type = IcmpHeader::unreachable, .code = 3};
   return answer;
@@ -121,9 +122,9 @@ Packet reset(const Arrived& a, const TcpHeader& tcp) {
     const std::uint32_t virtual_bytes = ((tcp.flags & TcpHeader::syn) != 0 ? 1U : 0U) +
                                         ((tcp.flags & TcpHeader::fin) != 0 ? 1U : 0U);
     fields.flags |= TcpHeader::ack;
+    const std::size_t payload_bytes = a.segment.size() - tcp.header_bytes();
     fields.acknowledgement =
-        tcp.sequence + virtual_bytes +
-        static_cast<std::uint32_t>(a.segment.size() - std::min(tcp.header_bytes(), a.segment.size()));
+        tcp.sequence + virtual_bytes + static_cast<std::uint32_t>(payload_bytes);
   }
   return Packet::from_ip(wire::make_tcp(ip, fields));
 }

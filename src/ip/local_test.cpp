@@ -18,8 +18,10 @@ using wire::TcpHeader;
 const LocalPolicy nobody_listens{.listening = false};
 
 wire::Ipv4Fields fields(std::uint8_t protocol = 0) {
-  return {.source = wire::IpAddress::v4(10, 0, 1, 2), .destination = wire::IpAddress::v4(10, 0, 1, 1),
-          .protocol = protocol, .tos = 0x13};
+  return {.source = wire::IpAddress::v4(10, 0, 1, 2),
+          .destination = wire::IpAddress::v4(10, 0, 1, 1),
+          .protocol = protocol,
+          .tos = 0x13};
 }
 
 LocalAnswer answer(const Bytes& bytes, const LocalPolicy& policy = nobody_listens,
@@ -85,7 +87,8 @@ TEST(DeliverIcmp, Broadcast) {
   EXPECT_EQ(broadcast(17).stop.fate, Fate::delivered);
   const LocalAnswer allowed = broadcast(8, {.ignore_broadcast_echo = false});
   ASSERT_TRUE(allowed.reply);
-  EXPECT_TRUE(wire::header_at<Ipv4Header>(allowed.reply->network())->source_address().is_unspecified())
+  EXPECT_TRUE(
+      wire::header_at<Ipv4Header>(allowed.reply->network())->source_address().is_unspecified())
       << "left to the routing decision";
 }
 

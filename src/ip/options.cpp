@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "ip/ip.hpp"
-#include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::ip {
@@ -131,6 +130,8 @@ wire::IpAddress recorded_address(const Packet& packet, const Ipv4Header& ip, con
   return route::select_source_address(interfaces, routing.egress, routing.gateway, scope);
 }
 
+/// The checksum is made right when the packet is forwarded, as in the kernel: an error that quotes
+/// the packet before that shows the old one.
 void write_into(Bytes header, const Parsed& parsed, const wire::IpAddress& recorded) {
   if (parsed.record_slot) {
     *wire::header_at<wire::be32>(header, *parsed.record_slot) = recorded.v4();
@@ -140,7 +141,6 @@ void write_into(Bytes header, const Parsed& parsed, const wire::IpAddress& recor
   if (parsed.end)
     std::fill(header.begin() + static_cast<std::ptrdiff_t>(*parsed.end), header.end(),
               end_of_options);
-  wire::header_at<Ipv4Header>(header)->checksum = wire::ipv4_header_checksum(header);
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ using Bytes = std::vector<std::uint8_t>;
 using route::TestWorld;
 
 Bytes datagram(std::size_t payload = 8) {
-  return wire::make_udp({.source = TestWorld::ip("10.0.1.2"), .destination = TestWorld::ip("8.8.8.8")},
-                        1000, 53, Bytes(payload));
+  return wire::make_udp(
+      {.source = TestWorld::ip("10.0.1.2"), .destination = TestWorld::ip("8.8.8.8")}, 1000, 53,
+      Bytes(payload));
 }
 
 wire::Ipv4Header& header(Bytes& bytes) {

@@ -12,17 +12,20 @@ namespace {
 constexpr Hook all_hooks[] = {Hook::prerouting, Hook::input, Hook::forward, Hook::output,
                               Hook::postrouting};
 
-std::int32_t table_priority(TableKind kind, Hook hook) {
+std::int32_t nat_priority(Hook hook) {
+  return nat::manip_of(hook) == nat::Manip::source ? priority::nat_source
+                                                   : priority::nat_destination;
+}
+
+std::int32_t table_priority(TableKind kind, Backend backend, Hook hook) {
   switch (kind) {
     case TableKind::raw: return priority::raw;
     case TableKind::mangle: return priority::mangle;
-    case TableKind::nat:
-      return nat::manip_of(hook) == nat::Manip::source ? priority::nat_source
-                                                       : priority::nat_destination;
+    case TableKind::nat: return nat_priority(hook);
     case TableKind::filter: return priority::filter;
     case TableKind::security: break;
   }
-  return priority::security;
+  return backend == Backend::nft ? priority::nft_security : priority::security;
 }
 
 /// What the rulesets and foreign chains register at a hook: first registered last, and what nobody
@@ -42,6 +45,7 @@ Registered registered_at(const Netfilter& netfilter, Hook hook) {
                     .foreign = i});
   }
   for (std::size_t r = netfilter.rulesets.size(); r-- > 0;) {
+    const Backend backend = netfilter.rulesets[r].backend;
     const std::vector<Table>& tables = netfilter.rulesets[r].tables;
     for (std::size_t t = 0; t < tables.size(); ++t) {
       const Chain* chain = tables[t].at(hook);
@@ -51,7 +55,7 @@ Registered registered_at(const Netfilter& netfilter, Hook hook) {
                         .chain = static_cast<std::uint16_t>(chain - tables[t].chains.data()),
                         .rule = RuleRef::policy};
       (tables[t].kind == TableKind::nat ? at.nat : at.plain)
-          .push_back({.priority = table_priority(tables[t].kind, hook), .chain = ref});
+          .push_back({.priority = table_priority(tables[t].kind, backend, hook), .chain = ref});
     }
   }
   return at;
@@ -74,8 +78,7 @@ void add_core(std::vector<HookFunction>& functions, Hook hook, bool nat) {
   if (hook == Hook::input || hook == Hook::postrouting)
     functions.push_back({.kind = Kind::confirm, .priority = priority::confirm});
   if (nat && hook != Hook::forward)
-    functions.push_back(
-        {.kind = Kind::nat, .priority = table_priority(TableKind::nat, hook)});
+    functions.push_back({.kind = Kind::nat, .priority = nat_priority(hook)});
 }
 
 void sort_by_priority(std::vector<HookFunction>& functions) {

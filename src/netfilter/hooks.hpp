@@ -14,10 +14,12 @@
 
 namespace wayout::netfilter {
 
-/// Priorities of include/uapi/linux/netfilter_ipv4.h; the smaller runs first.
+/// Priorities of include/uapi/linux/netfilter_ipv4.h; the smaller runs first. iptables-nft puts its
+/// security table elsewhere, behind the NAT of INPUT.
 namespace priority {
 inline constexpr std::int32_t raw = -300, conntrack = -200, mangle = -150, nat_destination = -100,
-                              filter = 0, security = 50, nat_source = 100, confirm = 0x7fffffff;
+                              filter = 0, security = 50, nat_source = 100, nft_security = 150,
+                              confirm = 0x7fffffff;
 }
 
 /// One function registered at a hook (struct nf_hook_ops), or one nat chain that NAT asks there.

@@ -72,6 +72,16 @@ TEST(Hooks, OneRulesetInTheOrderOfPriorities) {
   EXPECT_EQ(asked_at(Hook::forward, netfilter), "");
 }
 
+// `nft list ruleset` of what iptables-nft 1.8.9 makes: security at 150, all others as legacy.
+TEST(Hooks, SecurityOfNftComesAfterNat) {
+  Netfilter netfilter;
+  netfilter.rulesets = {ruleset_of(Backend::nft, all_tables)};
+  ASSERT_TRUE(compile(netfilter));
+  EXPECT_EQ(order_at(Hook::input, netfilter), "nft:mangle nft:filter nat nft:security confirm");
+  EXPECT_EQ(order_at(Hook::output, netfilter),
+            "nft:raw conntrack nft:mangle nat nft:filter nft:security");
+}
+
 TEST(Hooks, RegisteredLaterRunsFirst) {
   Netfilter netfilter;
   netfilter.rulesets = {ruleset_of(Backend::legacy, all_tables),

@@ -165,7 +165,7 @@ class IpsetReader {
   void begin_set(const std::string& name) {
     if (!names_.emplace(name, sets_.list.size()).second)
       return fail(1, "this set is there already");
-    sets_.list.push_back({.name = name});
+    sets_.list.emplace_back().name = name;
   }
 
   void read_type(const std::string& type) {

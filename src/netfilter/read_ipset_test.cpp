@@ -9,7 +9,8 @@ namespace {
 using testing::ElementsAre;
 
 // As ipset 7.17 prints them.
-constexpr const char* save = R"(create a hash:ip family inet hashsize 1024 maxelem 65536 timeout 300 counters comment bucketsize 12 initval 0x964f4dd4
+constexpr const char* save =
+    R"(create a hash:ip family inet hashsize 1024 maxelem 65536 timeout 300 counters comment bucketsize 12 initval 0x964f4dd4
 add a 10.0.0.1 timeout 99 packets 0 bytes 0 comment "hello nomatch world"
 create c hash:ip,port family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0xbcdbe806
 add c 10.0.0.1,ospf:0
@@ -114,7 +115,8 @@ TEST(ReadIpset, MistakesAreToldWithTheirPlace) {
             "ipset.txt:2:7: \"10.0.0.1,tcp:80,10.0.0.2\" is no element of a hash:ip,port");
   EXPECT_EQ(error("create a hash:ip\ncreate a hash:ip\n"),
             "ipset.txt:2:8: this set is there already");
-  EXPECT_EQ(error("# iptables-save\n*filter\n"), "ipset.txt:2:1: neither ipset save nor ipset list");
+  EXPECT_EQ(error("# iptables-save\n*filter\n"),
+            "ipset.txt:2:1: neither ipset save nor ipset list");
   EXPECT_EQ(error("create a hash:ip netmask 40\n"), "ipset.txt:1:26: no netmask");
 }
 

@@ -29,11 +29,14 @@ Result<Ruleset> read(const std::string& text, const ReadOptions& options = {}) {
 /// The rules of one chain of a listing with -v, of which only the text behind the columns varies.
 std::string rule_of(const std::string& target, const std::string& text,
                     TableKind table = TableKind::filter) {
-  const std::string line = "    0     0 " + target + " 6    --  *      *       0.0.0.0/0            0.0.0.0/0            " + text;
-  const auto ruleset = read("Chain FORWARD (policy ACCEPT 0 packets, 0 bytes)\n"
-                            " pkts bytes target     prot opt in     out     source  destination\n" +
-                                line + "\n",
-                            {.table = table});
+  const std::string line = "    0     0 " + target +
+                           " 6    --  *      *       0.0.0.0/0            0.0.0.0/0            " +
+                           text;
+  const auto ruleset = read(
+      "Chain FORWARD (policy ACCEPT 0 packets, 0 bytes)\n"
+      " pkts bytes target     prot opt in     out     source  destination\n" +
+          line + "\n",
+      {.table = table});
   if (!ruleset) return ruleset.error().text();
   const Chain& chain = *ruleset->tables[0].at(Hook::forward);
   return print_rule(chain, chain.rules.at(0), wire::Family::ipv4).substr(11);
@@ -42,8 +45,9 @@ std::string rule_of(const std::string& target, const std::string& text,
 // ------------------------------------------------------------ iptables -S
 
 TEST(RuleListing, OneTable) {
-  const auto ruleset = read("-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n-N DOCKER\n"
-                            "-A FORWARD -o docker0 -j DOCKER\n");
+  const auto ruleset = read(
+      "-P INPUT ACCEPT\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n-N DOCKER\n"
+      "-A FORWARD -o docker0 -j DOCKER\n");
   EXPECT_EQ(printed(ruleset), R"(*filter
 :INPUT ACCEPT [0:0]
 :FORWARD DROP [0:0]
@@ -56,21 +60,24 @@ COMMIT
 }
 
 TEST(RuleListing, CountersOfVerboseOutput) {
-  const auto ruleset = read("-P INPUT ACCEPT -c 12 3456\n-P FORWARD DROP -c 0 0\n"
-                            "-P OUTPUT ACCEPT -c 1 2\n-A INPUT -i lo -c 5 600 -j ACCEPT\n");
+  const auto ruleset = read(
+      "-P INPUT ACCEPT -c 12 3456\n-P FORWARD DROP -c 0 0\n"
+      "-P OUTPUT ACCEPT -c 1 2\n-A INPUT -i lo -c 5 600 -j ACCEPT\n");
   EXPECT_THAT(printed(ruleset), HasSubstr(":INPUT ACCEPT [12:3456]\n"));
   EXPECT_THAT(printed(ruleset), HasSubstr("[5:600] -A INPUT -i lo -j ACCEPT\n"));
 }
 
 TEST(RuleListing, TablesAreToldByHeadingsOrByTheirChains) {
   const std::string filter = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n";
-  const std::string nat = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n"
-                          "-P POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\n";
+  const std::string nat =
+      "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n"
+      "-P POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\n";
   const auto kinds = [](const std::string& text) {
     std::string names;
     const auto ruleset = read(text);
     if (!ruleset) return ruleset.error().text();
-    for (const Table& table : ruleset->tables) names += std::string(table_name(table.kind)) + " ";
+    for (const Table& table : ruleset->tables)
+      names += std::string(table_name(table.kind)) + " ";
     return names;
   };
   EXPECT_EQ(kinds("# iptables -S\n" + filter + "\n# iptables -t nat -S\n" + nat), "filter nat ");
@@ -184,7 +191,8 @@ TEST(Listing, TextBehindTheColumns) {
        "-j ACCEPT"},
       {"ACCEPT", "tcp dpt:ssh flags:FIN,SYN,RST,ACK/SYN",
        "-p tcp -m tcp --dport 22 --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT"},
-      {"ACCEPT", "multiport dports  !22,80:90", "-p tcp -m multiport ! --dports 22,80:90 -j ACCEPT"},
+      {"ACCEPT", "multiport dports  !22,80:90",
+       "-p tcp -m multiport ! --dports 22,80:90 -j ACCEPT"},
       {"ACCEPT", "! ctstate INVALID ctproto 6 /* a \"b\" */",
        "-p tcp -m conntrack ! --ctstate INVALID --ctproto 6 "
        "-m comment --comment \"a \\\"b\\\"\" -j ACCEPT"},
@@ -194,18 +202,21 @@ TEST(Listing, TextBehindTheColumns) {
        "-p tcp -m connmark --mark 0x1/0xff -m limit --limit 3/min --limit-burst 7 -j ACCEPT"},
       {"ACCEPT", "! match-set foo src,dst return-nomatch ! update-counters",
        "-p tcp -m set ! --match-set foo src,dst --return-nomatch ! --update-counters -j ACCEPT"},
-      {"ACCEPT", "recent: UPDATE seconds: 60 hit_count: 4 TTL-Match name: a b side: dest mask: "
-                 "255.255.0.0",
+      {"ACCEPT",
+       "recent: UPDATE seconds: 60 hit_count: 4 TTL-Match name: a b side: dest mask: "
+       "255.255.0.0",
        "-p tcp -m recent --update --seconds 60 --hitcount 4 --rttl --name a b --mask 255.255.0.0 "
        "--rdest -j ACCEPT"},
       {"ACCEPT", "recent: SET name: DEFAULT side: source",
        "-p tcp -m recent --set --name DEFAULT --mask 255.255.255.255 --rsource -j ACCEPT"},
-      {"ACCEPT", "source IP range 1.1.1.1-1.1.1.5 destination IP range ! 2.2.2.1-2.2.2.2 MAC ! "
-                 "02:0A:00:00:00:01",
+      {"ACCEPT",
+       "source IP range 1.1.1.1-1.1.1.5 destination IP range ! 2.2.2.1-2.2.2.2 MAC ! "
+       "02:0A:00:00:00:01",
        "-p tcp -m iprange --src-range 1.1.1.1-1.1.1.5 ! --dst-range 2.2.2.1-2.2.2.2 "
        "-m mac ! --mac-source 02:0a:00:00:00:01 -j ACCEPT"},
-      {"ACCEPT", "PHYSDEV match --physdev-in eth+ ! --physdev-is-bridged ADDRTYPE match src-type "
-                 "!LOCAL dst-type UNICAST limit-out",
+      {"ACCEPT",
+       "PHYSDEV match --physdev-in eth+ ! --physdev-is-bridged ADDRTYPE match src-type "
+       "!LOCAL dst-type UNICAST limit-out",
        "-p tcp -m physdev --physdev-in eth+ ! --physdev-is-bridged "
        "-m addrtype ! --src-type LOCAL --dst-type UNICAST --limit-iface-out -j ACCEPT"},
       {"ACCEPT", "policy match dir in pol ipsec tcp dpt:80",
@@ -213,7 +224,8 @@ TEST(Listing, TextBehindTheColumns) {
       {"REJECT", "reject-with tcp-reset", "-p tcp -j REJECT --reject-with tcp-reset"},
       {"LOG", "LOG flags 9 level 7 prefix \"a tcp dpt:1 \"",
        "-p tcp -j LOG --log-prefix \"a tcp dpt:1 \" --log-level 7 --log-tcp-sequence --log-uid"},
-      {"LOG", "LOG level debug uid prefix \"x\"", "-p tcp -j LOG --log-prefix x --log-level 7 --log-uid"},
+      {"LOG", "LOG level debug uid prefix \"x\"",
+       "-p tcp -j LOG --log-prefix x --log-level 7 --log-uid"},
       {"MARK", "MARK and 0xff", "-p tcp -j MARK --set-xmark 0x0/0xffffff00"},
       {"CONNMARK", "CONNMARK restore ctmask 0xf0 nfmask ~0xff",
        "-p tcp -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xf0"},
@@ -222,12 +234,14 @@ TEST(Listing, TextBehindTheColumns) {
        "-p tcp -m statistic mode random probability 0.5 -j TARPIT"},
       {"gone", "owner UID match alice", "-p tcp -m owner UID match alice -j gone"},
   };
-  for (const auto& row : rows) EXPECT_EQ(rule_of(row.target, row.text), row.rule) << row.text;
+  for (const auto& row : rows)
+    EXPECT_EQ(rule_of(row.target, row.text), row.rule) << row.text;
 }
 
 TEST(Listing, LinesThatAreNoneAreAMistake) {
-  EXPECT_EQ(printed(read("Chain INPUT (policy ACCEPT)\ntarget prot opt source destination\nhello\n")),
-            "pasted:3:1: no line of iptables -L");
+  EXPECT_EQ(
+      printed(read("Chain INPUT (policy ACCEPT)\ntarget prot opt source destination\nhello\n")),
+      "pasted:3:1: no line of iptables -L");
   EXPECT_THAT(printed(read("Chain INPUT (policy MAYBE)\n")), HasSubstr("\"MAYBE\" is no policy"));
 }
 

@@ -51,8 +51,8 @@ COMMIT
 }
 
 TEST(ReadSave, JumpsLeadToTheirChainsAfterSorting) {
-  const auto ruleset = read_save(
-      "*filter\n:z - [0:0]\n:a - [0:0]\n-A INPUT -j z\n-A INPUT -j a\nCOMMIT\n", "rules");
+  const auto ruleset =
+      read_save("*filter\n:z - [0:0]\n:a - [0:0]\n-A INPUT -j z\n-A INPUT -j a\nCOMMIT\n", "rules");
   ASSERT_TRUE(ruleset);
   const Table& table = ruleset->tables[0];
   for (const Rule& rule : table.chains[0].rules) {
@@ -67,7 +67,8 @@ TEST(ReadSave, NftPrintsTablesInItsOwnOrderAndLegacyAsTheyCome) {
   const auto tables = [&text](Backend backend) {
     std::string order;
     const auto ruleset = read_save(text, "rules", {.backend = backend});
-    for (const char c : print_save(*ruleset)) order += c == '*' || order.ends_with('*') ? c : '\0';
+    for (const char c : print_save(*ruleset))
+      order += c == '*' || order.ends_with('*') ? c : '\0';
     std::erase(order, '\0');
     return order;
   };
@@ -229,7 +230,8 @@ TEST(ReadSave, ALoopThatNoPacketGetsIntoIsAllowed) {
 
 TEST(ReadSave, LongListsOfAddressesDoNotFillTheMemory) {
   std::string list = "10.0.0.1";
-  for (int i = 0; i < 5000; ++i) list += ",10.0.0.1";
+  for (int i = 0; i < 5000; ++i)
+    list += ",10.0.0.1";
   EXPECT_THAT(printed("*filter\n-A INPUT -s " + list + " -d " + list + "\nCOMMIT\n"),
               HasSubstr("too many rules"));
 }

@@ -50,8 +50,14 @@ void attach(Packet& answer, const Situation& at) {
                                                                    : CtInfo::related;
 }
 
+/// The stack is sending an ICMP message of its own, an echo reply: its one ICMP sender is busy with
+/// that, and no error can be made from within. Linux: net/ipv4/icmp.c icmp_xmit_lock.
+bool is_sending_icmp(const Situation& at) {
+  return at.packet.local && at.packet.answers != 0 && at.ip().protocol == wire::protocol::icmp;
+}
+
 void send_unreachable(RejectWith with, const Situation& at) {
-  if (at.is_later_fragment()) return;
+  if (at.is_later_fragment() || is_sending_icmp(at)) return;
   if (!has_no_such_checksum(at.ip().protocol) && !sums_up(at)) return;
   const ip::IcmpError error{.type = wire::IcmpHeader::unreachable, .code = unreachable_code(with)};
   std::optional<Packet> answer = ip::make_error(

@@ -120,6 +120,18 @@ TEST(Reject, CodesByName) {
   }
 }
 
+// An echo reply of the router's own was rejected in OUTPUT: OUTPUT counted the reply, no error.
+TEST(Reject, NothingAboutTheStacksOwnIcmp) {
+  TestBench bench("*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j REJECT\nCOMMIT\n");
+  for (const bool by_the_stack : {true, false}) {
+    Packet reply = Packet::from_ip(wire::make_icmp_echo(
+        {.source = wire::IpAddress::v4(10, 0, 1, 1), .destination = TestBench::client}, true, 1, 1));
+    reply.answers = by_the_stack ? 7 : 0;
+    EXPECT_TRUE(bench.run(Hook::output, reply));
+    EXPECT_EQ(bench.made.empty(), by_the_stack);
+  }
+}
+
 // A DNATed client is answered from the address it asked: the answer carries the connection.
 TEST(Reject, AnswerBelongsToTheConnection) {
   TestBench bench(

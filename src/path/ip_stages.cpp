@@ -139,7 +139,16 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
                    .ttl = config.default_ttl},
                   trace);
   if (answer.reply) send_answer(std::move(*answer.reply), packet, stack);
-  if (answer.error) send_error(packet, *answer.error, stack);
+  if (answer.error) {
+    // UDP lets go of the connection before it looks for a socket (nf_reset_ct): the error about a
+    // closed port is tracked anew. An unknown protocol keeps it.
+    Packet offender = packet;
+    if (route::flow_of(packet).protocol == wire::protocol::udp) {
+      offender.connection = no_connection;
+      offender.ctinfo = CtInfo::none;
+    }
+    send_error(offender, *answer.error, stack);
+  }
   return answer.stop;
 }
 

@@ -252,12 +252,15 @@ TEST(Input, SourceFilter) {
     const char* loose;
   };
   for (const FilterRow& row : {
-           FilterRow{"1.1.1.1 from 10.0.1.9 iif a0", "via 10.0.2.254 dev b0", "via 10.0.2.254 dev b0"},
+           FilterRow{"1.1.1.1 from 10.0.1.9 iif a0", "via 10.0.2.254 dev b0",
+                     "via 10.0.2.254 dev b0"},
            FilterRow{"1.1.1.1 from 10.0.2.9 iif a0", "IP_RPFILTER", "via 10.0.2.254 dev b0"},
-           FilterRow{"1.1.1.1 from 192.0.2.1 iif a0", "via 10.0.2.254 dev b0", "via 10.0.2.254 dev b0"},
+           FilterRow{"1.1.1.1 from 192.0.2.1 iif a0", "via 10.0.2.254 dev b0",
+                     "via 10.0.2.254 dev b0"},
            FilterRow{"1.1.1.1 from 99.9.9.9 iif a0", "IP_RPFILTER", "via 10.0.2.254 dev b0"},
            FilterRow{"1.1.1.1 from 66.1.0.1 iif a0", "IP_RPFILTER", "IP_RPFILTER"},
-           FilterRow{"1.1.1.1 from 9.1.1.1 iif a0", "via 10.0.2.254 dev b0", "via 10.0.2.254 dev b0"},
+           FilterRow{"1.1.1.1 from 9.1.1.1 iif a0", "via 10.0.2.254 dev b0",
+                     "via 10.0.2.254 dev b0"},
            FilterRow{"10.0.2.1 from 10.0.2.9 iif a0", "IP_RPFILTER", "local dev lo"},
            FilterRow{"1.1.1.1 from 10.0.2.1 iif a0", "IP_LOCAL_SOURCE", "IP_LOCAL_SOURCE"},
        }) {

@@ -26,7 +26,11 @@ class Decider {
  public:
   Decider(const Flow& flow, bool is_arp, const Fib& fib, const Interfaces& interfaces,
           Chance& chance)
-      : flow_(fib.as_received(flow)), is_arp_(is_arp), fib_(fib), interfaces_(interfaces), chance_(chance) {}
+      : flow_(fib.as_received(flow)),
+        is_arp_(is_arp),
+        fib_(fib),
+        interfaces_(interfaces),
+        chance_(chance) {}
 
   InputDecision decide() {
     decision_.routing.decided = true;

@@ -1,6 +1,7 @@
-// Expectations recorded on Linux 6.18: the order of addresses from `ip -o -4 addr show` after adding
-// them one by one; the source from what MASQUERADE chose for one forwarded packet (it asks
-// inet_select_addr for scope global), with the addresses on the egress device and the gateway given.
+// Expectations recorded on Linux 6.18: the order of addresses from `ip -o -4 addr show` after
+// adding them one by one; the source from what MASQUERADE chose for one forwarded packet (it asks
+// inet_select_addr for scope global), with the addresses on the egress device and the gateway
+// given.
 #include "route/interface.hpp"
 
 #include <gmock/gmock.h>

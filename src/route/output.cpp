@@ -39,7 +39,8 @@ class Decider {
   Stop local(const FibResult& found, Routing& routing);
   Stop finish(Routing& routing);
   void choose_source(DeviceId device, Scope scope) {
-    if (!flow_.source.is_set()) flow_.source = select_source_address(interfaces_, device, {}, scope);
+    if (!flow_.source.is_set())
+      flow_.source = select_source_address(interfaces_, device, {}, scope);
   }
 
   Flow& flow_;
@@ -140,8 +141,8 @@ Stop Decider::finish(Routing& routing) {
   if (flow_.destination.is_multicast()) {
     routing.type = RouteType::multicast;
     // The default route names the device for groups, but not a gateway.
-    const bool by_default_route =
-        routing.by.kind() == CauseKind::route && fib_.route(routing.by.route()).destination.length < 4;
+    const bool by_default_route = routing.by.kind() == CauseKind::route &&
+                                  fib_.route(routing.by.route()).destination.length < 4;
     if (by_default_route) routing.gateway = {};
   }
   if (routing.type == RouteType::broadcast) routing.gateway = {};

@@ -68,8 +68,8 @@ class TestWorld {
     insert_address(interfaces[owner], address);
   }
 
-  /// `[TYPE] PREFIX [via G] [dev D] [table T] [metric M] …` and `nexthop via G dev D …`, as `ip route`
-  /// prints them.
+  /// `[TYPE] PREFIX [via G] [dev D] [table T] [metric M] …` and `nexthop via G dev D …`, as `ip
+  /// route` prints them.
   void route(const std::string& line) {
     std::istringstream words(line);
     Route route;

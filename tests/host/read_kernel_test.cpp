@@ -335,7 +335,9 @@ int bound(int family, int type, std::uint16_t port, const char* device, bool onl
   }
   if (device != nullptr) setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, IFNAMSIZ);
   EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  if (type == SOCK_STREAM) EXPECT_EQ(listen(fd, 5), 0);
+  if (type == SOCK_STREAM) {
+    EXPECT_EQ(listen(fd, 5), 0);
+  }
   return fd;
 }
 

@@ -89,14 +89,15 @@ Bytes RandomIp::transport(wire::Ipv4Fields& ip, bool to_router) {
       break;
     case 1: {
       constexpr std::uint8_t quiet[] = {1, 2, 6, 7, 9, 10, 14, 15, 16, 17, 18, 19, 40, 255};
-      const auto type = to_router ? quiet[below(sizeof quiet)] : static_cast<std::uint8_t>(below(20));
+      const auto type =
+          to_router ? quiet[below(sizeof quiet)] : static_cast<std::uint8_t>(below(20));
       packet = wire::make_icmp_error(ip, one_in(2) ? wire::IcmpHeader::echo_request : type,
                                      static_cast<std::uint8_t>(below(3)), 5, payload);
       ip.protocol = wire::protocol::icmp;
       break;
     }
     case 2: {
-      constexpr std::uint8_t others[] = {4, 41, 47, 50, 132, 200, 255};
+      constexpr std::uint8_t others[] = {4, 41, 47, 50, 132, 200};
       ip.protocol = others[below(sizeof others)];
       return payload;
     }
@@ -147,7 +148,9 @@ void RandomIp::add_options(Bytes& packet, bool may_record) {
 void RandomIp::damage(Bytes& packet) {
   switch (below(7)) {
     case 0: packet[10] ^= 1; return;
-    case 1: header(packet).total_length = static_cast<std::uint16_t>(below(packet.size() + 20)); break;
+    case 1:
+      header(packet).total_length = static_cast<std::uint16_t>(below(packet.size() + 20));
+      break;
     case 2: header(packet).version_ihl = static_cast<std::uint8_t>(0x40 + below(16)); break;
     case 3: header(packet).version_ihl = static_cast<std::uint8_t>(below(256)); break;
     case 4: packet.resize(below(static_cast<unsigned>(packet.size()))); return;
@@ -157,13 +160,14 @@ void RandomIp::damage(Bytes& packet) {
   sum_up(packet);
 }
 
-/// Into fragments that may be out of order, doubled, overlapping or missing.
+/// Into fragments that may be out of order, doubled, overlapping or missing. The first one holds the
+/// transport header: else the kernel pulls that together, and old seams with it.
 void RandomIp::cut(const IpPacket& packet) {
   const std::size_t header_bytes = wire::header_at<Ipv4Header>(packet.bytes)->header_bytes();
   const std::size_t size = packet.bytes.size() - header_bytes;
-  const bool df = one_in(3);
+  const bool df = header_bytes == sizeof(Ipv4Header) && one_in(3);  // no errors about options
   for (std::size_t at = 0; at < size;) {
-    std::size_t bytes = 8 * (1 + below(60));
+    std::size_t bytes = 8 * ((at == 0 ? 8 : 1) + below(60));
     const bool last = at + bytes >= size;
     if (last) bytes = size - at;
     IpPacket piece{packet.from, {packet.bytes.begin(),

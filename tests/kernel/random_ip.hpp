@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "rules_world.hpp"
+#include "wire/craft.hpp"
+#include "wire/headers.hpp"
 
 namespace wayout::kernel {
 

@@ -113,7 +113,8 @@ class Maker {
   void route() {
     const std::string add = one_in(4) ? "route append " : "route add ";
     if (one_in(5)) {
-      line(add + one_of("blackhole ", "unreachable ", "prohibit ", "throw ") + prefix() + options());
+      line(add + one_of("blackhole ", "unreachable ", "prohibit ", "throw ") + prefix() +
+           options());
     } else if (one_in(6)) {
       line(fmt::format("{}{}{} nhid {}", add, prefix(), options(), one_of("1", "2", "10", "4")));
     } else if (one_in(6)) {  // nothing may follow the next hops

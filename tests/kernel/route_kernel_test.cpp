@@ -2,8 +2,8 @@
 //
 // Each round makes a namespace, reads it back as the kernel has it, and puts random questions to
 // both. Where ours depends on chance, the kernel's answer must be one of the outcomes. The seed is
-// printed; WAYOUT_SEED sets it and WAYOUT_ROUNDS the number of namespaces. A failure is shrunk: lines
-// of the namespace that it does not need are left out before it is shown.
+// printed; WAYOUT_SEED sets it and WAYOUT_ROUNDS the number of namespaces. A failure is shrunk:
+// lines of the namespace that it does not need are left out before it is shown.
 #include <gtest/gtest.h>
 
 #include <cerrno>

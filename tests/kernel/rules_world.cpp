@@ -83,6 +83,21 @@ bool is_made_by_stack(const wire::Ipv4Header& ip, std::span<const std::uint8_t> 
          icmp->type != wire::IcmpHeader::echo_request;
 }
 
+/// An error about a reset that the stack had just made quotes it with half a checksum: the rest was
+/// left to the device. Linux: CHECKSUM_PARTIAL.
+void forget_checksum_of_quoted_reset(std::span<std::uint8_t> transport) {
+  auto* icmp = wire::header_at<wire::IcmpHeader>(transport);
+  const auto* quoted = wire::header_at<wire::Ipv4Header>(transport, sizeof(wire::IcmpHeader));
+  if (icmp == nullptr || !icmp->is_error() || quoted == nullptr ||
+      quoted->protocol != wire::protocol::tcp)
+    return;
+  auto* tcp = wire::header_at<wire::TcpHeader>(transport,
+                                               sizeof(wire::IcmpHeader) + quoted->header_bytes());
+  if (tcp == nullptr || (tcp->flags & wire::TcpHeader::rst) == 0) return;
+  tcp->checksum = 0;
+  icmp->checksum = 0;
+}
+
 void add_device(host::Host& host, std::string name, link::DeviceKind kind,
                 const wire::MacAddress& mac, const wire::IpAddress& address,
                 std::uint8_t prefix_length) {
@@ -159,6 +174,8 @@ std::vector<Seen> comparable(std::vector<Seen> frames) {
     if (wire::checksum_finish(wire::checksum_add(bytes.first(ip->header_bytes()))) != 0) continue;
     ip->checksum = wire::checksum_update16(ip->checksum, ip->id, 0);
     ip->id = 0;
+    if (ip->protocol == wire::protocol::icmp)
+      forget_checksum_of_quoted_reset(bytes.subspan(ip->header_bytes()));
   }
   std::sort(frames.begin(), frames.end());
   return frames;

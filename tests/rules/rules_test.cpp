@@ -89,7 +89,8 @@ TEST_P(Rulesets, PrintTheSameFromTheirListing) {
 
 INSTANTIATE_TEST_SUITE_P(Own, Rulesets, testing::ValuesIn(rulesets()), [](const auto& info) {
   std::string name = info.param.stem();
-  for (char& c : name) c = c == '-' ? '_' : c;
+  for (char& c : name)
+    c = c == '-' ? '_' : c;
   return name;
 });
 

@@ -1,5 +1,7 @@
 #include "host/collect/commands.hpp"
 
+#include <algorithm>
+
 namespace wayout::host::collect {
 
 std::span<const Command> commands() {
@@ -34,6 +36,16 @@ std::span<const Command> commands() {
       {"ebtables-legacy-save.txt", {"ebtables-legacy-save"}, Condition::ebtables},
   };
   return list;
+}
+
+std::optional<Command> plain_form(const Command& command) {
+  const bool has_plain_reader = command.argv[0] == "ip" || command.argv[0] == "bridge";
+  constexpr std::string_view suffix = ".json";
+  if (!has_plain_reader || !command.file.ends_with(suffix)) return std::nullopt;
+  Command plain = command;
+  plain.file.replace(plain.file.size() - suffix.size(), suffix.size(), ".txt");
+  std::erase(plain.argv, "-json");
+  return plain;
 }
 
 }  // namespace wayout::host::collect

@@ -1,6 +1,7 @@
 // The commands of a snapshot and the files they fill.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct Command {
   std::vector<std::string> argv;
   Condition condition = Condition::always;
 };
+
+/// The same in plain text, for tools too old to know -json; nothing where there is no such form.
+[[nodiscard]] std::optional<Command> plain_form(const Command& command);
 
 /// In the order in which they run. Not here: tc-filter.txt, one command for every device and
 /// direction that has filters.

@@ -30,12 +30,14 @@ inside() {
   if [ -n "$namespace" ]; then nsenter --net="$namespace" "$@"; else "$@"; fi
 }
 
-# save FILE COMMAND...: what it prints, unless it is not installed or fails
+# save FILE COMMAND...: what it prints; false, and no file, if it is not installed or fails
 save() {
   file=$1
   shift
-  command -v "$1" >/dev/null 2>&1 || return 0
-  inside "$@" >"$folder/$file" 2>/dev/null </dev/null || rm -f "$folder/$file"
+  command -v "$1" >/dev/null 2>&1 || return 1
+  inside "$@" >"$folder/$file" 2>/dev/null </dev/null && return 0
+  rm -f "$folder/$file"
+  return 1
 }
 
 # is_there FILE: it has something in it, in the namespace
@@ -46,6 +48,7 @@ filters() {
   direction=$2
   [ "$direction" = root ] && direction=
   echo "# tc filter show dev $1 $2"
+  # shellcheck disable=SC2086
   inside tc filter show dev "$1" $direction 2>/dev/null
 }
 
@@ -72,47 +75,76 @@ quoted() {
   printf '"%s"' "$(printf %s "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"
 }
 
-# collect NAMESPACE-FILE NAME PID [RUNTIME ID]: one folder and its entry in the manifest;
-# a namespace that was met before is not collected again
-seen=' '
-entries=
+# collect NAMESPACE-FILE NAME PID [RUNTIME ID]: one folder and its entry in the manifest; under
+# further names a namespace is not collected again
+state=$(mktemp -d) || exit 2
+trap 'rm -rf "$state"' EXIT
+inodes=
 collect() {
   namespace=$1
   inode=$(stat -Lc %i "${namespace:-/proc/self/ns/net}") || return 0
-  case $seen in *" $inode "*) return 0 ;; esac
-  seen="$seen$inode "
+  if [ -e "$state/$inode" ]; then
+    for name in "$2" "$5"; do
+      [ -n "$name" ] && { quoted "$name"; echo; } >>"$state/$inode.aliases"
+    done
+    return 0
+  fi
   folder=$(printf %s "$2" | tr -c 'A-Za-z0-9_.-' _ | sed 's/^\./_/')
   while [ -e "$folder" ]; do folder=$folder-2; done
   mkdir "$folder" || exit 2
   save_all
-  entry="{\"name\": $(quoted "$2"), \"folder\": $(quoted "$folder")"
-  [ -n "$3" ] && entry="$entry, \"pid\": $3"
-  [ -n "$4" ] && entry="$entry, \"container\": {\"runtime\": \"$4\", \"id\": \"$5\", \"name\": $(quoted "$2")}"
-  entries="$entries${entries:+,
-    }$entry}"
+  inodes="$inodes $inode"
+  {
+    printf '{"name": %s, "folder": "%s"' "$(quoted "$2")" "$folder"
+    [ -n "$3" ] && printf ', "pid": %s' "$3"
+    [ -n "$4" ] && printf ', "container": {"runtime": "%s", "id": "%s", "name": %s}' \
+      "$4" "$5" "$(quoted "$2")"
+  } >"$state/$inode"
+}
+
+# collect_containers RUNTIME JOINED: those that live in another one's namespace (yes), or not (no)
+collect_containers() {
+  for id in $($1 ps -q --no-trunc 2>/dev/null); do
+    about=$($1 inspect --type container \
+      -f '{{.State.Pid}} {{.HostConfig.NetworkMode}} {{.Name}}' "$id" 2>/dev/null) || continue
+    pid=${about%% *}
+    about=${about#* }
+    case ${about%% *} in container:*) joined=yes ;; *) joined=no ;; esac
+    name=${about#* }
+    [ $joined = "$2" ] && [ "$pid" -gt 0 ] 2>/dev/null &&
+      collect "/proc/$pid/ns/net" "${name#/}" "$pid" "$1" "$id"
+  done
 }
 
 collect '' host '' '' ''
-for runtime in docker podman; do
-  command -v $runtime >/dev/null 2>&1 || continue
-  for id in $($runtime ps -q --no-trunc 2>/dev/null); do
-    about=$($runtime inspect --type container -f '{{.State.Pid}} {{.Name}}' "$id" 2>/dev/null) || continue
-    pid=${about%% *}
-    name=${about#* }
-    [ "$pid" -gt 0 ] 2>/dev/null && collect "/proc/$pid/ns/net" "${name#/}" "$pid" $runtime "$id"
+for joined_now in no yes; do
+  for runtime in docker podman; do
+    # podman makes its storage when it is asked for the first time
+    [ $runtime = podman ] && [ ! -d /run/containers/storage ] && continue
+    command -v $runtime >/dev/null 2>&1 && collect_containers $runtime $joined_now
   done
 done
 for file in /run/netns/*; do
   [ -e "$file" ] && collect "$file" "${file##*/}" '' '' ''
 done
 
+# One entry a line.
+entries() {
+  separator=
+  for inode in $inodes; do
+    aliases=$(paste -sd, "$state/$inode.aliases" 2>/dev/null)
+    printf '%s\n    %s%s}' "$separator" "$(cat "$state/$inode")" \
+      "${aliases:+, \"aliases\": [$aliases]}"
+    separator=,
+  done
+}
+
 cat >manifest.json <<EOF
 {
   "format": 1,
   "kernel": $(quoted "$(uname -r)"),
   "time": "$(date -u +%Y-%m-%dT%H:%M:%SZ)",
-  "namespaces": [
-    $entries
+  "namespaces": [$(entries)
   ]
 }
 EOF
@@ -137,9 +169,14 @@ std::string condition_of(collect::Condition condition) {
 
 std::string snapshot_script() {
   std::string script(head);
-  for (const collect::Command& command : collect::commands())
+  for (const collect::Command& command : collect::commands()) {
     script += fmt::format("  {}save {} {}\n", condition_of(command.condition), command.file,
                           fmt::join(command.argv, " "));
+    if (const auto plain = collect::plain_form(command)) {
+      script.pop_back();
+      script += fmt::format(" ||\n    save {} {}\n", plain->file, fmt::join(plain->argv, " "));
+    }
+  }
   script += tail;
   return script;
 }

@@ -82,6 +82,15 @@ std::string tc_filters(const std::string& qdiscs_json) {
   return text;
 }
 
+/// The command's file, or that of its plain form. Nothing: neither works here.
+std::optional<File> file_of(const collect::Command& command) {
+  if (auto output = output_of(command.argv)) return File{command.file, std::move(*output)};
+  const auto plain = collect::plain_form(command);
+  if (!plain) return std::nullopt;
+  auto output = output_of(plain->argv);
+  return output ? std::optional(File{plain->file, std::move(*output)}) : std::nullopt;
+}
+
 /// Everything of the calling thread's namespace.
 Result<void> fill_folder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -89,10 +98,10 @@ Result<void> fill_folder(const std::filesystem::path& folder) {
   if (error) return Error{folder.string(), 0, 0, error.message()};
   for (const collect::Command& command : collect::commands()) {
     if (!may_run(command.condition)) continue;
-    const auto output = output_of(command.argv);
-    if (!output) continue;
-    Result<void> written = write_file(folder / command.file, *output);
-    const std::string filters = command.file == "tc-qdisc.json" ? tc_filters(*output) : "";
+    const auto file = file_of(command);
+    if (!file) continue;
+    Result<void> written = write_file(folder / file->name, file->text);
+    const std::string filters = file->name == "tc-qdisc.json" ? tc_filters(file->text) : "";
     if (written && !filters.empty()) written = write_file(folder / "tc-filter.txt", filters);
     if (!written) return written;
   }

@@ -47,6 +47,9 @@ Container inspected(const json& object, std::string runtime) {
   container.name = without_slash(member(object, "Name", std::string()));
   if (object.is_object() && object.contains("State"))
     container.pid = member(object["State"], "Pid", std::uint32_t{0});
+  if (object.is_object() && object.contains("HostConfig"))
+    container.joined =
+        member(object["HostConfig"], "NetworkMode", std::string()).starts_with("container:");
   return container;
 }
 
@@ -105,6 +108,7 @@ class Finder {
       ask_socket(socket);
     ask_tool("docker", "/run/docker");
     ask_tool("podman", "/run/containers/storage");
+    std::ranges::stable_sort(result_.list, {}, &Container::joined);
     return std::move(result_);
   }
 
@@ -135,12 +139,12 @@ class Finder {
   void add_listed(const std::string& socket, const std::string& runtime, const json& entry) {
     const std::string id = member(entry, "Id", std::string());
     if (id.empty() || id.find_first_not_of("0123456789abcdef") != std::string::npos) return;
-    Container container{runtime, id, listed_name(entry), 0};
+    Container container{runtime, id, listed_name(entry)};
     const std::string state = member(entry, "State", std::string());
     if (state != "exited" && state != "created") {
       Result<Response> answer = http_get(socket, "/containers/" + id + "/json");
       if (answer && answer->status == 200)
-        container.pid = inspected(json::parse(answer->body, nullptr, false), runtime).pid;
+        container = inspected(json::parse(answer->body, nullptr, false), runtime);
     }
     add(std::move(container));
   }

@@ -12,10 +12,11 @@ struct Container {
   std::string id;       ///< 64 hexadecimal digits
   std::string name;
   std::uint32_t pid = 0;  ///< 0: not running
+  bool joined = false;    ///< it lives in the network namespace of another container
 };
 
 struct Containers {
-  std::vector<Container> list;
+  std::vector<Container> list;        ///< joined ones last
   std::vector<std::string> problems;  ///< runtimes that are there and could not be asked
 };
 

@@ -88,7 +88,7 @@ class Collector {
       const auto inode = inode_of(process_file(container.pid));
       if (!inode) continue;
       Namespace& entry = found(*inode, process_file(container.pid));
-      if (entry.container_id.empty()) {
+      if (entry.container_id.empty() && !entry.own) {
         entry.runtime = container.runtime;
         entry.container_id = container.id;
       }

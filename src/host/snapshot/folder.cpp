@@ -75,10 +75,16 @@ class FolderReader {
   }
   void assume(std::string what) { host_.assumed.push_back(std::move(what)); }
 
-  /// `name`.json by one reader, else `name`.txt by the other. False: neither is there.
+  /// `name`.json by one reader, else `name`.txt by the other. False: neither is there. Tools of
+  /// some age take -json and print plain text all the same.
   template <class Json, class Text>
   bool read_either(const std::string& name, Json json, Text text) {
-    if (const auto file = open(name + ".json")) return keep(json(*file)), true;
+    if (const auto file = open(name + ".json")) {
+      const std::size_t first = file->text.find_first_not_of(" \t\r\n");
+      const bool is_json = first == std::string::npos || file->text[first] == '[';
+      keep(is_json ? json(*file) : text(*file));
+      return true;
+    }
     if (const auto file = open(name + ".txt")) return keep(text(*file)), true;
     return false;
   }

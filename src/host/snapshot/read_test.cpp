@@ -57,6 +57,15 @@ TEST(Snapshot, ABareFolderIsOneNamespace) {
   EXPECT_THAT(host.assumed, testing::Not(Contains(HasSubstr("iptables-save"))));
 }
 
+TEST(Snapshot, PlainTextInAJsonFileIsReadAsSuch) {
+  TestFolder folder;
+  folder.write("ip-addr.json", one_device)
+      .write("ip-route.json", "default via 192.0.2.254 dev eth0\n");
+  const Result<Machine> machine = read(folder.path());
+  ASSERT_TRUE(machine) << machine.error().text();
+  EXPECT_THAT(machine.value().hosts[0].fib.find_table(route::table_main)->routes, SizeIs(1));
+}
+
 TEST(Snapshot, DevicesMayBeKnownByRoutesAlone) {
   TestFolder folder;
   folder.write("ip-route.txt",

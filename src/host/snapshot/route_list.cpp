@@ -25,8 +25,8 @@ void RouteList::add(Entry entry) {
   for (Entry::Hop& hop : entry.hops) {
     hop.nexthop.device = book_.find_or_assume(hop.device);
     if (hop.nexthop.device == no_device && !hop.device.empty()) {
-      host_.assumed.push_back(fmt::format("the route to {} is gone with its device {}",
-                                          entry.route.destination.text(), hop.device));
+      if (gone_.insert(hop.device).second)
+        host_.assumed.push_back(fmt::format("routes through {} are gone with it", hop.device));
       return;
     }
     entry.route.nexthops.push_back(hop.nexthop);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -50,6 +51,7 @@ class RouteList {
   DeviceBook& book_;
   TableBook& tables_;
   const NexthopObjects& objects_;
+  std::set<std::string> gone_;  ///< devices noted
 };
 
 /// What stands in a route's or rule's address column: a prefix, `default` or `all`.

@@ -297,10 +297,10 @@ TEST(RouteObjects, ResolveWhereTheRouteDoesNotShowThem) {
 
 TEST(RouteDevices, ARouteThroughADeviceThatIsGoneIsNoted) {
   Reading reading;
-  ASSERT_TRUE(reading.text("1.0.0.0/8 dev veth9\n2.0.0.0/8 dev eth0\n"));
+  ASSERT_TRUE(reading.text("1.0.0.0/8 dev veth9\n2.0.0.0/8 dev eth0\n3.0.0.0/8 dev veth9\n"));
   EXPECT_THAT(reading.host.fib.find_table(route::table_main)->routes, SizeIs(1));
   EXPECT_THAT(reading.host.assumed,
-              ElementsAre("the route to 1.0.0.0/8 is gone with its device veth9"));
+              ElementsAre("routes through veth9 are gone with it"));
 }
 
 struct Bad {

@@ -61,7 +61,7 @@ struct OptionSpec {
 /// One option as given.
 struct Argument {
   const OptionSpec* spec = nullptr;
-  std::string_view value, second;
+  std::string_view value = {}, second = {};
   std::uint32_t column = 0;    ///< of the value, or of the option when it has none
   bool inverted = false;
 };

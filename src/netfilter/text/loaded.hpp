@@ -18,8 +18,8 @@ struct Loaded {
   std::string name;
   bool is_target = false;
   std::uint32_t column = 0;
-  std::vector<Argument> given;
-  std::vector<std::string> tokens;  ///< of an extension that we do not know: its words as they are
+  std::vector<Argument> given = {};
+  std::vector<std::string> tokens = {};  ///< of an extension that we do not know: its words as they are
 
   [[nodiscard]] bool unknown() const { return match == nullptr && target == nullptr; }
   [[nodiscard]] std::span<const OptionSpec> options() const {

@@ -17,8 +17,8 @@ struct Unit {
 constexpr Unit units[] = {
     {"day", "day", 86400}, {"hour", "hour", 3600}, {"minute", "min", 60}, {"second", "sec", 1}};
 
-/// The unit that iptables-save chooses: from days downwards, as long as in the next smaller unit the
-/// rate is at least one, and its rounding error smaller than the rate itself.
+/// The unit that iptables-save chooses: from days downwards, as long as in the next smaller unit
+/// the rate is at least one, and its rounding error smaller than the rate itself.
 const Unit& printed_unit(std::uint64_t average, std::uint64_t scale) {
   std::size_t chosen = 0;
   for (std::size_t i = 1; i < std::size(units); ++i) {

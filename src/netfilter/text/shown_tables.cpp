@@ -46,8 +46,8 @@ void note_unknown_targets(const Chain& chain, TableKind kind, Ruleset& ruleset) 
     const auto* target = std::get_if<UnmodelledTarget>(&rule.target);
     if (target == nullptr || find_target(target->name, ruleset.family) != nullptr) continue;
     if (target->name == "QUEUE" || !noted.insert(target->name).second) continue;
-    ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown",
-                                        table_name(kind), chain.name, target->name));
+    ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown", table_name(kind),
+                                        chain.name, target->name));
   }
 }
 
@@ -131,7 +131,7 @@ Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
       if (shown.chains.contains(chain.name) || (older_nat && chain.hook == Hook::input)) continue;
       ruleset.notes.push_back(
           fmt::format("{}: the chain {} is not shown", table_name(table.kind), chain.name));
-      chain.rules.push_back({.target = UnmodelledTarget{std::string(chain_not_shown), {}, false}});
+      chain.rules.emplace_back().target = UnmodelledTarget{std::string(chain_not_shown), {}, false};
     }
     ruleset.tables.push_back(std::move(table));
   }

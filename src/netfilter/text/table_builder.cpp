@@ -11,7 +11,9 @@ namespace wayout::netfilter::text {
 TableBuilder::TableBuilder(TableKind kind) : kind_(kind) {
   for (const Hook hook : hooks_of(kind)) {
     names_.emplace(hook_name(hook), static_cast<std::uint32_t>(chains_.size()));
-    chains_.push_back({.chain = {.name = hook_name(hook), .policy = Policy::accept, .hook = hook}});
+    Chain& chain = chains_.emplace_back(hook_name(hook)).chain;
+    chain.policy = Policy::accept;
+    chain.hook = hook;
   }
 }
 
@@ -32,7 +34,7 @@ void TableBuilder::define(const std::string& name, std::uint32_t column, Problem
   }
   const auto [at, is_new] = names_.emplace(name, static_cast<std::uint32_t>(chains_.size()));
   if (is_new) {
-    chains_.push_back({.chain = {.name = name}});
+    chains_.emplace_back(name);
   } else {
     flush(chains_[at->second]);
     chains_[at->second].deleted = false;

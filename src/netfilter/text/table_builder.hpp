@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "netfilter/rule.hpp"
@@ -47,6 +48,8 @@ class TableBuilder final : public ChainNames {
 
  private:
   struct Draft {
+    explicit Draft(std::string name) { chain.name = std::move(name); }
+
     Chain chain;
     std::deque<std::uint32_t> order;  ///< of rules_
     bool deleted = false;

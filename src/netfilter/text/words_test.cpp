@@ -10,7 +10,8 @@ std::vector<std::string> split(std::string_view line) {
   std::vector<Word> words;
   split_words(line, 1, words);
   std::vector<std::string> texts;
-  for (const Word& word : words) texts.push_back(word.text);
+  for (const Word& word : words)
+    texts.push_back(word.text);
   return texts;
 }
 
