@@ -67,6 +67,7 @@ wire::IpAddress primary_of(const Interface& interface, const InterfaceAddress& a
   return address.local;
 }
 
+/// `prefix` is shorter than 32.
 wire::IpAddress last_of(const wire::Prefix& prefix) {
   return wire::IpAddress::v4(prefix.masked().address.v4() | (0xffffffffU >> prefix.length));
 }
@@ -86,8 +87,8 @@ void add_for(const InterfaceAddress& address, DeviceId device, const Interface& 
   if (subnet.length == 32 && subnet.address == address.local) return;
   if (!address.noprefixroute)
     routes.add(device, interface.loopback ? RouteType::local : RouteType::unicast, subnet, source);
-  const wire::IpAddress broadcast = last_of(subnet);
-  if (subnet.length < 31 && broadcast != address.broadcast)
+  if (subnet.length >= 31) return;
+  if (const wire::IpAddress broadcast = last_of(subnet); broadcast != address.broadcast)
     routes.add(device, RouteType::broadcast, wire::Prefix::host(broadcast), source);
 }
 
