@@ -5,12 +5,37 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 namespace wayout::host {
+
+namespace {
+
+/// A directory of named namespaces that only this process and its children see: what a test that
+/// was killed leaves there goes with its process, and nobody else's names are read along.
+void own_names() {
+  constexpr const char* names = "/run/netns";
+  ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  if (mkdir(names, 0755) != 0) {
+    ASSERT_EQ(errno, EEXIST);
+  }
+  ASSERT_EQ(mount("tmpfs", names, "tmpfs", 0, nullptr), 0);
+}
+
+}  // namespace
+
+MachineLab::MachineLab() {
+  static const bool once = (own_names(), true);
+  static_cast<void>(once);
+}
 
 MachineLab::~MachineLab() {
   for (const pid_t sleeper : sleepers_) {
@@ -23,7 +48,7 @@ MachineLab::~MachineLab() {
 }
 
 std::string MachineLab::full_name(const std::string& name) {
-  return fmt::format("who{}-{}", getpid(), name);
+  return fmt::format("lab{}-{}", getpid(), name);
 }
 
 std::string MachineLab::add(const std::string& name) {
@@ -33,7 +58,7 @@ std::string MachineLab::add(const std::string& name) {
   return full_name(name);
 }
 
-/// `@a` → `who123-a`, up to the end of the word.
+/// `@a` → `lab123-a`, up to the end of the word.
 std::string MachineLab::expanded(const std::string& line) {
   std::string result;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -61,6 +86,7 @@ pid_t MachineLab::sleep_in(const std::string& name) {
   EXPECT_EQ(pipe(ready), 0);
   const pid_t child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it holds the test's output open
     const bool entered = setns(file, CLONE_NEWNET) == 0;
     if (write(ready[1], &entered, sizeof entered) != sizeof entered) _exit(1);
     ::sleep(600);

@@ -2,7 +2,8 @@
 // machine.
 //
 // The process itself is in a namespace made for the test (the "host"); the others are named ones of
-// `ip netns`, with the process id in their names, and are deleted with the lab.
+// `ip netns`, with the process id in their names, and are deleted with the lab. Their names are seen
+// by the test alone, so that they end with it however it ends.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +15,7 @@ namespace wayout::host {
 
 class MachineLab {
  public:
-  MachineLab() = default;
+  MachineLab();
   ~MachineLab();
   MachineLab(const MachineLab&) = delete;
   MachineLab& operator=(const MachineLab&) = delete;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,19 +86,23 @@ bool drain(const Descriptor& from, std::string& into) {
   return length > 0;
 }
 
-/// Both streams to their ends. Returns what went wrong, or nullptr.
-const char* read_streams(Pipe& out, Pipe& err, const Limits& limits, Output& output) {
+/// Both streams to their ends, and the process to its own: it may close them and go on. Returns
+/// what went wrong, or nullptr.
+const char* follow(const Descriptor& process, Pipe& out, Pipe& err, const Limits& limits,
+                   Output& output) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + limits.time;
-  bool out_open = true, err_open = true;
-  while (out_open || err_open) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+  bool running{process}, out_open = true, err_open = true;  // before Linux 5.3 there is no pidfd
+  while (running || out_open || err_open) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return "took too long";
-    pollfd polled[2] = {{out_open ? out.read.get() : -1, POLLIN, 0},
-                        {err_open ? err.read.get() : -1, POLLIN, 0}};
-    if (poll(polled, 2, static_cast<int>(left.count())) < 0 && errno != EINTR) return "poll failed";
+    pollfd polled[3] = {{out_open ? out.read.get() : -1, POLLIN, 0},
+                        {err_open ? err.read.get() : -1, POLLIN, 0},
+                        {running ? process.get() : -1, POLLIN, 0}};
+    if (poll(polled, 3, static_cast<int>(left.count())) < 0 && errno != EINTR) return "poll failed";
     if (polled[0].revents != 0) out_open = drain(out.read, output.out);
     if (polled[1].revents != 0) err_open = drain(err.read, output.err);
+    if (polled[2].revents != 0) running = false;
     if (output.out.size() + output.err.size() > limits.out_bytes) return "printed too much";
   }
   return nullptr;
@@ -132,7 +137,8 @@ Result<Output> run(const std::vector<std::string>& argv, const Limits& limits,
   err->write.close();
 
   Output output;
-  const char* problem = read_streams(*out, *err, limits, output);
+  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  const char* problem = follow(process, *out, *err, limits, output);
   if (problem != nullptr) kill(-child, SIGKILL);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {

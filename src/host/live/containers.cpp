@@ -131,22 +131,30 @@ class Finder {
       result_.problems.push_back(socket + ": the list of containers is not JSON");
       return;
     }
-    for (const json& entry : parsed)
-      add_listed(socket, runtime, entry);
+    for (const json& entry : parsed) {
+      const Result<void> added = add_listed(socket, runtime, entry);
+      if (added) continue;
+      // Who is silent once would be silent for every container.
+      result_.problems.push_back(escaped(added.error().text()));
+      return;
+    }
   }
 
-  /// The list does not say the process; inspecting does.
-  void add_listed(const std::string& socket, const std::string& runtime, const json& entry) {
+  /// The list does not say the process; inspecting does. Fails when the socket does not answer.
+  Result<void> add_listed(const std::string& socket, const std::string& runtime,
+                          const json& entry) {
     const std::string id = member(entry, "Id", std::string());
-    if (id.empty() || id.find_first_not_of("0123456789abcdef") != std::string::npos) return;
+    if (id.empty() || id.find_first_not_of("0123456789abcdef") != std::string::npos) return {};
     Container container{runtime, id, listed_name(entry)};
     const std::string state = member(entry, "State", std::string());
     if (state != "exited" && state != "created") {
       Result<Response> answer = http_get(socket, "/containers/" + id + "/json");
-      if (answer && answer->status == 200)
+      if (!answer) return answer.error();
+      if (answer->status == 200)
         container = inspected(json::parse(answer->body, nullptr, false), runtime);
     }
     add(std::move(container));
+    return {};
   }
 
   void add(Container container) {
@@ -178,7 +186,7 @@ class Finder {
   std::optional<std::string> run_tool(const std::vector<std::string>& argv) {
     using std::chrono::seconds;
     const Result<Output> output =
-        run(argv, {seconds(15), std::size_t{64} << 20},
+        run(argv, {seconds(10), std::size_t{64} << 20},
             {"HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST"});
     if (output && output.value().exit_status == 0) return output.value().out;
     const std::string& complaint = output ? output.value().err : output.error().message;

@@ -11,7 +11,6 @@ namespace wayout::host::live {
 
 namespace {
 
-constexpr long timeout_ms = 10'000;
 constexpr std::size_t largest_body_bytes = std::size_t{64} << 20;
 
 std::size_t take_body(const char* bytes, std::size_t size, std::size_t count, void* response) {
@@ -37,7 +36,8 @@ bool initialize() {
 
 }  // namespace
 
-Result<Response> http_get(const std::string& socket, const std::string& path) {
+Result<Response> http_get(const std::string& socket, const std::string& path,
+                          std::chrono::milliseconds time) {
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(
       initialize() ? curl_easy_init() : nullptr, &curl_easy_cleanup);
   if (!curl) return Error{socket, 0, 0, "libcurl cannot be used"};
@@ -45,7 +45,7 @@ Result<Response> http_get(const std::string& socket, const std::string& path) {
   const std::string url = "http://localhost" + path;
   curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(time.count()));
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take_body);

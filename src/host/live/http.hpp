@@ -1,6 +1,7 @@
 // One HTTP request over a unix socket.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "wayout/result.hpp"
@@ -13,8 +14,9 @@ struct Response {
   bool from_podman = false;  ///< the answer says that libpod made it
 };
 
-/// GET `path` from the server at `socket`. Fails when there is no answer within a few seconds; a
+/// GET `path` from the server at `socket`. Fails when the whole answer is not there in `time`; a
 /// status other than 200 is no failure here.
-[[nodiscard]] Result<Response> http_get(const std::string& socket, const std::string& path);
+[[nodiscard]] Result<Response> http_get(const std::string& socket, const std::string& path,
+                                        std::chrono::milliseconds time = std::chrono::seconds(5));
 
 }  // namespace wayout::host::live
