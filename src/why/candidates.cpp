@@ -60,6 +60,19 @@ std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine, hos
   return host::DeviceRef{peer.host, device.port ? device.master : peer.device};
 }
 
+/// The router of a segment gets the address that `end` uses as its gateway there.
+std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
+                                   const wire::IpAddress& address) {
+  const auto router = segment_gateway(machine, end);
+  if (!router) return std::nullopt;
+  for (const auto& a : machine.hosts[router->host].interfaces[router->device].addresses)
+    if (a.local == address) return std::nullopt;
+  for (const auto& a : machine.hosts[end.host].interfaces[end.device].addresses)
+    if (a.subnet().contains(address))
+      return add_address(machine, *router, address, a.prefix_length);
+  return std::nullopt;
+}
+
 /// An address of `gateway` inside one of `end`'s subnets.
 std::optional<wire::IpAddress> gateway_address(const host::Machine& machine, host::DeviceRef end,
                                                host::DeviceRef gateway) {
@@ -270,6 +283,9 @@ std::vector<Way_> possible_gateways(const host::Machine& machine, std::uint32_t 
 
 Changes for_no_route(const Scene& s) {
   Changes out;
+  for (DeviceId d = 1; d < s.h.devices.size(); ++d)
+    if (!s.h.devices[d].up && !s.h.interfaces[d].addresses.empty())
+      out.push_back(link_up(s.machine, {s.host, d}));
   for (const auto& [device, gateway] : possible_gateways(s.machine, s.host))
     out.push_back(default_route(s.machine, s.host, gateway, device));
   return out;
@@ -294,12 +310,14 @@ Changes for_unanswered(const Scene& s) {
   if (s.packet.routing.gateway.is_set()) {
     for (const auto& [d, gateway] : possible_gateways(s.machine, host))
       if (gateway != next_hop) out.push_back(default_route(s.machine, host, gateway, d));
-    if (const auto router = segment_gateway(s.machine, {host, device})) {
-      for (const auto& a : h.interfaces[device].addresses)
-        if (a.subnet().contains(next_hop))
-          out.push_back(add_address(s.machine, *router, next_hop, a.prefix_length));
-    }
+    if (auto given = give_gateway(s.machine, {host, device}, next_hop))
+      out.push_back(std::move(*given));
   }
+  // A rule that sends it to somebody who is gone.
+  for (const Step& step : s.account.steps)
+    if (step.packet == s.account.legs.front().packet && step.did == Did::translated &&
+        step.by.kind() == CauseKind::rule && step.address == next_hop)
+      out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
   // A container whose host end is in no bridge, or in another one.
   if (h.devices[device].kind == link::DeviceKind::bridge) {
     for (DeviceId d = 1; d < h.devices.size(); ++d) {
@@ -418,6 +436,22 @@ Changes for_wrong_source(const Scene& s) {
   return out;
 }
 
+/// A gateway that the question went to and whose address nobody has: who remembers its MAC address
+/// gets out, but the answer finds no subnet behind it.
+Changes for_missing_gateways(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps) {
+    if (step.packet != s.account.legs.front().packet || step.did != Did::routed ||
+        step.by.kind() != CauseKind::route)
+      continue;
+    for (const route::Nexthop& hop : s.machine.hosts[step.host].fib.route(step.by.route()).nexthops)
+      if (hop.gateway.is_set() && hop.gateway == step.address)
+        if (auto given = give_gateway(s.machine, {step.host, step.device}, step.address))
+          out.push_back(std::move(*given));
+  }
+  return out;
+}
+
 Changes by_kind(const Scene& s) {
   switch (s.cause.kind()) {
     case CauseKind::sysctl: return for_sysctl(s);
@@ -454,6 +488,8 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   Changes out = for_stale_entries(scene);
   for (Change& c : by_kind(scene)) out.push_back(std::move(c));
   for (Change& c : for_untracked(scene)) out.push_back(std::move(c));
+  if (scene.back())
+    for (Change& c : for_missing_gateways(scene)) out.push_back(std::move(c));
   return out;
 }
 

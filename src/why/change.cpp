@@ -18,15 +18,29 @@ const std::string& name_of(const host::Machine& machine, host::DeviceRef d) {
   return machine.hosts[d.host].devices[d.device].name;
 }
 
-std::string command_of(const netfilter::Ruleset& ruleset) {
-  return ruleset.backend == netfilter::Backend::nft ? "iptables" : "iptables-legacy";
-}
-
 /// The part of `-A CHAIN …` behind the chain.
 std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
   const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
   return text.substr(std::min(head.size(), text.size()));
+}
+
+/// The routes that the kernel makes of a device's addresses, where they are not there yet.
+void add_routes_of(host::Host& h, DeviceId device) {
+  route::Fib made;
+  route::add_implied_routes(made, h.interfaces);
+  for (route::FibTable& table : made.tables) {
+    auto& routes = h.fib.tables[h.fib.table_position(table.id)].routes;
+    for (route::Route& r : table.routes) {
+      const bool is_there = std::any_of(routes.begin(), routes.end(), [&](const route::Route& o) {
+        return o.type == r.type && o.destination == r.destination && !o.nexthops.empty() &&
+               o.nexthops.front().device == device;
+      });
+      if (is_there || r.nexthops.front().device != device) continue;
+      r.synthesized = false;
+      routes.push_back(std::move(r));
+    }
+  }
 }
 
 void set_conf(route::Ipv4Conf& conf, Sysctl sysctl, int value) {
@@ -93,7 +107,7 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
                             : at == 0 ? fmt::format("-I {}", chain.name)
                                       : fmt::format("-I {} {}", chain.name, at + 1);
   return {.host = host,
-          .command = fmt::format("{} -t {} {}{}", command_of(ruleset),
+          .command = fmt::format("{} -t {} {}{}", iptables_tool(nf, ref.ruleset),
                                  netfilter::table_name(ruleset.tables[ref.table].kind), place,
                                  rule_spec(chain, rule)),
           .lasting = keep_rules,
@@ -110,7 +124,7 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
   return {.host = host,
-          .command = fmt::format("{} -t {} -D {}{}", command_of(ruleset),
+          .command = fmt::format("{} -t {} -D {}{}", iptables_tool(nf, ref.ruleset),
                                  netfilter::table_name(ruleset.tables[ref.table].kind), chain.name,
                                  rule_spec(chain, nf.rule(ref))),
           .lasting = keep_rules,
@@ -135,9 +149,7 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
   const netfilter::Chain chain{.name = hook_name(hook), .policy = netfilter::Policy::accept,
                                .hook = hook, .counters = {}, .rules = {}};
   return {.host = host,
-          .command = fmt::format("{} -t {} {} {}{}",
-                                 ruleset < nf.rulesets.size() ? command_of(nf.rulesets[ruleset])
-                                                              : std::string("iptables"),
+          .command = fmt::format("{} -t {} {} {}{}", iptables_tool(nf, ruleset),
                                  netfilter::table_name(kind), first ? "-I" : "-A", chain.name,
                                  rule_spec(chain, rule)),
           .lasting = keep_rules,
@@ -223,6 +235,7 @@ Change link_up(const host::Machine& machine, host::DeviceRef d) {
           .command = fmt::format("ip link set {} up", name_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::routing | Parts::bridging,
+          .prepares = true,  // its routes were lost when it went down
           .apply = [=](host::Host& h) {
             h.devices[d.device].up = h.interfaces[d.device].up = true;
             h.devices[d.device].carrier = h.interfaces[d.device].carrier = true;
@@ -231,7 +244,7 @@ Change link_up(const host::Machine& machine, host::DeviceRef d) {
             for (link::Device& port : h.devices.list)  // ports of a bridge that comes up
               if (port.master == d.device && port.port && port.running())
                 port.port->state = link::PortState::forwarding;
-            route::add_implied_routes(h.fib, h.interfaces);
+            add_routes_of(h, d.device);
           }};
 }
 
@@ -271,7 +284,7 @@ Change add_address(const host::Machine& machine, host::DeviceRef d, const wire::
           .apply = [=](host::Host& h) {
             route::insert_address(h.interfaces[d.device],
                                   {.local = address, .peer = address, .prefix_length = prefix_length});
-            route::add_implied_routes(h.fib, h.interfaces);
+            add_routes_of(h, d.device);
           }};
 }
 

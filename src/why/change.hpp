@@ -29,6 +29,7 @@ struct Change {
   std::string lasting;     ///< how to make it survive a reboot; "": it does by itself
   unsigned parts = 0;
   int weight = 1;          ///< the blunter, the heavier
+  bool prepares = false;   ///< worth going on from, though the packet still ends where it did
   std::function<void(host::Host&)> apply;
 };
 

@@ -140,7 +140,7 @@ void Search::from(const Account& account) {
       found.push_back({changes_, is_refused(next)});
       found.back().changes.push_back(change);
       solved = true;
-    } else if (next.verdict == Verdict::dropped && is_new(next)) {
+    } else if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
       onward.emplace_back(std::move(change), std::move(next));
     }
   }

@@ -185,12 +185,23 @@ std::string sysctl_value(const host::Host& host, const Cause& cause) {
   }
 }
 
+const char* iptables_tool(const netfilter::Netfilter& netfilter, std::size_t ruleset) {
+  const auto backend = ruleset < netfilter.rulesets.size() ? netfilter.rulesets[ruleset].backend
+                                                           : netfilter::Backend::nft;
+  if (backend == netfilter::Backend::legacy) return "iptables-legacy";
+  const bool both = std::any_of(
+      netfilter.rulesets.begin(), netfilter.rulesets.end(), [](const netfilter::Ruleset& r) {
+        return r.backend == netfilter::Backend::legacy && !r.tables.empty();
+      });
+  return both ? "iptables-nft" : "iptables";
+}
+
 RulePlace rule_place(const host::Host& host, RuleRef ref) {
   const netfilter::Ruleset& ruleset = host.netfilter.rulesets[ref.ruleset];
   return {.table = netfilter::table_name(ruleset.tables[ref.table].kind),
           .chain = host.netfilter.chain(ref).name,
           .number = ref.rule == RuleRef::policy ? 0 : ref.rule + 1,
-          .command = ruleset.backend == netfilter::Backend::nft ? "iptables" : "iptables-legacy"};
+          .command = iptables_tool(host.netfilter, ref.ruleset)};
 }
 
 namespace {

@@ -31,11 +31,14 @@ namespace wayout::why {
 /// `-m tcp --dport 80`.
 [[nodiscard]] std::string match_line(const netfilter::Match& match);
 
-/// Where a rule stands: `filter`, `FORWARD`, number from 1 (0: policy), command of its backend.
+/// `iptables`, or which one: with rules in both backends `iptables` may be either, so says its name.
+[[nodiscard]] const char* iptables_tool(const netfilter::Netfilter& netfilter, std::size_t ruleset);
+
+/// Where a rule stands: `filter`, `FORWARD`, number from 1 (0: policy), tool of its backend.
 struct RulePlace {
   std::string table, chain;
   std::uint32_t number = 0;
-  std::string command;   ///< `iptables` or `iptables-legacy`
+  std::string command;   ///< see iptables_tool
 };
 [[nodiscard]] RulePlace rule_place(const host::Host& host, RuleRef ref);
 
