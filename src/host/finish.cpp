@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -69,12 +70,44 @@ std::vector<std::string> device_names(const Host& host) {
   return names;
 }
 
+/// True when a rule of the nat tables has this kind of target, and a range with `address` in it.
+bool translates(const Host& host, netfilter::NatTarget::Kind kind, const wire::IpAddress& address) {
+  const auto fits = [&](const netfilter::Rule& rule) {
+    const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+    if (target == nullptr || target->kind != kind) return false;
+    const nat::Range& range = target->range;
+    return !range.map_addresses || (range.min_address <= address && address <= range.max_address);
+  };
+  for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets)
+    for (const netfilter::Table& table : ruleset.tables)
+      for (const netfilter::Chain& chain : table.chains)
+        if (std::ranges::any_of(chain.rules, fits)) return true;
+  return false;
+}
+
+/// A listing does not show which entries were masqueraded, and on which device; the kernel drops
+/// packets of such a one that would leave by another. Where only MASQUERADE can have chosen an
+/// address of a device, it has.
+void find_masqueraded(Host& host) {
+  using Kind = netfilter::NatTarget::Kind;
+  std::map<wire::IpAddress, DeviceId> chosen;
+  for (conntrack::Connection& connection : host.connections) {
+    if (!connection.has(conntrack::Status::source_nat)) continue;
+    const wire::IpAddress address = connection.reply().destination;
+    const auto [known, is_new] = chosen.try_emplace(address, no_device);
+    if (is_new && translates(host, Kind::masquerade, address) &&
+        !translates(host, Kind::snat, address))
+      known->second = host.interfaces.owner_of(address);
+    connection.masquerade_device = known->second;
+  }
+}
+
 /// What hangs on a netfilter hook is met there, among the tables.
 void hang_on_hooks(Host& host) {
   host.netfilter.foreign.clear();
   for (std::uint32_t i = 0; i < host.unmodelled.size(); ++i) {
     const Unmodelled& found = host.unmodelled[i];
-    if (found.hook && !found.bridge_family)
+    if (found.hook && found.family == Unmodelled::Family::ip)
       host.netfilter.foreign.push_back(
           {*found.hook, found.priority, i, found.nat, found.source, found.destination});
   }
@@ -95,6 +128,7 @@ void complete(Host& host) {
   std::ranges::stable_sort(host.fib.rules, {}, &route::Rule::preference);
   route::add_implied_routes(host.fib, host.interfaces);
   find_unmodelled_devices(host);
+  find_masqueraded(host);
 }
 
 Result<void> finish(Machine& machine) {

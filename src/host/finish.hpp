@@ -7,9 +7,9 @@
 namespace wayout::host {
 
 /// Once, when all of a namespace is read: rules in the order of their preference, routes that the
-/// kernel makes for addresses where the input does not show them, and entries of host.unmodelled
-/// for devices that can take a packet in ways that are not modelled (XDP, ports of an Open
-/// vSwitch).
+/// kernel makes for addresses where the input does not show them, which connections were
+/// masqueraded, and entries of host.unmodelled for devices that can take a packet in ways that are
+/// not modelled (XDP, ports of an Open vSwitch).
 void complete(Host& host);
 
 /// Everything that is derived from the rest of a Machine, and again after every change to it:

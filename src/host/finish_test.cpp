@@ -87,7 +87,7 @@ TEST(Finish, WhatHangsOnAHookIsMetThereAndOnlyOnce) {
   chain.priority = 5;
   chain.source = *wire::Prefix::parse("10.0.0.0/8");
   bridged.hook = Hook::forward;
-  bridged.bridge_family = true;
+  bridged.family = Unmodelled::Family::bridge;
   device.ingress = true;
   host.unmodelled = {device, bridged, chain};
   ASSERT_TRUE(finish(machine));

@@ -36,7 +36,10 @@ struct Unmodelled {
   std::optional<Hook> hook;            ///< on the way when a packet passes this hook
   std::int32_t priority = 0;
   bool nat = false;                    ///< an nft chain of type nat
-  bool bridge_family = false;          ///< on the way of bridged frames only
+  /// Whose hooks: those of IPv4 packets, of frames in a bridge, of ARP messages.
+  enum class Family : std::uint8_t { ip, bridge, arp };
+  Family family = Family::ip;
+  bool passes = false;                 ///< it was read: nothing in it can stop or change a packet
   wire::Prefix source, destination;    ///< only packets between these; no family: all
 };
 

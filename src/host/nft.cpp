@@ -159,24 +159,30 @@ void add_for_devices(const Unmodelled& found, const std::vector<std::string>& na
 
 class NftReader {
  public:
-  NftReader(const NftChainDevices& devices, Host& host, const DeviceBook& book)
-      : devices_(devices), host_(host), book_(book) {}
+  NftReader(const NftPlain& left_out, Host& host, const DeviceBook& book)
+      : left_out_(left_out), host_(host), book_(book) {}
 
   void read(const JsonObject& element) {
     for (const auto& [kind, handler] : handlers)
       if (const auto object = element.object(kind))
-        if (concerns_ipv4(object->text("family")) && !belongs_to_iptables(*object))
+        if (concerns_ipv4(object->text("family")) && !belongs_to_iptables(*object) &&
+            !is_dormant(*object))
           (this->*handler)(*object);
   }
 
   void finish() {
     for (const auto& [key, table] : tables_)
       for (const auto& [name, chain] : table.chains)
-        if (!chain.base.hook.empty() && !is_harmless(table, chain))
-          add_nft_chain(chain.base, host_, book_);
+        if (!chain.base.hook.empty()) add(table, chain);
   }
 
  private:
+  void add(const Table& table, const Chain& chain) {
+    NftBaseChain base = chain.base;
+    base.passes = is_harmless(table, chain);
+    if (!base.passes || !chain.rules.empty()) add_nft_chain(base, host_, book_);
+  }
+
   using Handler = void (NftReader::*)(const JsonObject&);
   static const std::pair<const char*, Handler> handlers[4];
 
@@ -185,6 +191,11 @@ class NftReader {
   bool belongs_to_iptables(const JsonObject& object) const {
     return object.text("family") == "ip" &&
            is_table_of_iptables(object.text(object.has("table") ? "table" : "name"), host_);
+  }
+
+  bool is_dormant(const JsonObject& object) const {
+    return left_out_.dormant_tables.contains(
+        object.text("family") + " " + object.text(object.has("table") ? "table" : "name"));
   }
 
   Table& table_of(const JsonObject& object) {
@@ -204,8 +215,8 @@ class NftReader {
     if (dev.is_string()) chain.devices = {dev.get<std::string>()};
     if (dev.is_array()) chain.devices = object.texts("dev");
     const auto known =
-        devices_.find(fmt::format("{} {} {}", chain.family, chain.table, chain.name));
-    if (chain.devices.empty() && known != devices_.end()) chain.devices = known->second;
+        left_out_.chain_devices.find(fmt::format("{} {} {}", chain.family, chain.table, chain.name));
+    if (chain.devices.empty() && known != left_out_.chain_devices.end()) chain.devices = known->second;
     table_of(object).chains[chain.name].base = std::move(chain);
   }
 
@@ -261,7 +272,7 @@ class NftReader {
     return effect.harmless;
   }
 
-  const NftChainDevices& devices_;
+  const NftPlain& left_out_;
   Host& host_;
   const DeviceBook& book_;
   std::map<std::pair<std::string, std::string>, Table> tables_;  ///< by family and name
@@ -300,13 +311,15 @@ void add_nft_chain(const NftBaseChain& chain, Host& host, const DeviceBook& book
   found.text = fmt::format("nft chain {} {} {} ({})", chain.family, chain.table, chain.name, where);
   found.priority = chain.priority;
   found.nat = chain.type == "nat";
-  found.bridge_family = chain.family == "bridge";
+  found.passes = chain.passes;
+  if (chain.family == "bridge") found.family = Unmodelled::Family::bridge;
+  if (chain.family == "arp") found.family = Unmodelled::Family::arp;
   if (chain.hook == "ingress" || chain.hook == "egress") {
     found.ingress = chain.hook == "ingress";
     found.egress = !found.ingress;
     return add_for_devices(found, chain.devices, host, book);
   }
-  if (chain.family != "arp") found.hook = hook_named(chain.hook);
+  found.hook = hook_named(chain.hook);
   host.unmodelled.push_back(std::move(found));
 }
 
@@ -319,26 +332,32 @@ bool is_table_of_iptables(std::string_view name, const Host& host) {
   return false;
 }
 
-NftChainDevices read_nft_chain_devices(const File& plain_listing) {
-  NftChainDevices result;
+NftPlain read_nft_plain(const File& listing) {
+  NftPlain result;
   std::string table, chain;
-  for_each_line(plain_listing.text, [&](std::string_view line, std::size_t) {
+  for_each_line(listing.text, [&](std::string_view line, std::size_t) {
     const std::vector<std::string> words = words_of(line);
-    if (words.size() == 3 && words[0] == "table") table = words[1] + " " + words[2];
+    if (words.size() == 3 && words[0] == "table") {
+      table = words[1] + " " + words[2];
+      chain.clear();
+    }
     if (words.size() == 2 && words[0] == "chain") chain = words[1];
+    if (words.size() >= 2 && words[0] == "flags" && chain.empty() &&
+        std::ranges::find(words, "dormant") != words.end())
+      result.dormant_tables.insert(table);
     if (words.size() < 2 || words[0] != "type") return true;
     const auto first = std::ranges::find_if(
         words, [](const std::string& word) { return word == "device" || word == "devices"; });
     const auto last = std::ranges::find(words, std::string("priority"));
-    if (first != words.end() && first < last) result[table + " " + chain].assign(first + 1, last);
+    if (first != words.end() && first < last) result.chain_devices[table + " " + chain].assign(first + 1, last);
     return true;
   });
   return result;
 }
 
-Result<void> read_nft_json(const File& file, const NftChainDevices& chain_devices, Host& host,
+Result<void> read_nft_json(const File& file, const NftPlain& left_out, Host& host,
                            const DeviceBook& book) {
-  NftReader reader(chain_devices, host, book);
+  NftReader reader(left_out, host, book);
   const Result<void> read =
       read_json_list(file, "nftables", [&](const JsonObject& element) { reader.read(element); });
   if (read) reader.finish();

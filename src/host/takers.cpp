@@ -112,7 +112,7 @@ void add_ebtables(const EbtablesTable& table, Host& host) {
     found.text = fmt::format("ebtables {} {} ({} rules, policy {})", table.name, name, chain.rules,
                              chain.drops ? "DROP" : "ACCEPT");
     found.hook = hook;
-    found.bridge_family = true;
+    found.family = Unmodelled::Family::bridge;
     host.unmodelled.push_back(std::move(found));
   }
 }

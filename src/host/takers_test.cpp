@@ -176,7 +176,7 @@ TEST(Ebtables, ChainsOfTheOthersAreNamed) {
   EXPECT_THAT(found.texts(), ElementsAre("ebtables filter FORWARD (0 rules, policy DROP)",
                                          "ebtables filter INPUT (1 rules, policy ACCEPT)",
                                          "ebtables nat PREROUTING (1 rules, policy ACCEPT)"));
-  EXPECT_TRUE(found.host.unmodelled[0].bridge_family);
+  EXPECT_EQ(found.host.unmodelled[0].family, Unmodelled::Family::bridge);
   EXPECT_EQ(read_ebtables(File{"e.txt", "*filter\nhello\n"}, found.host).error().text(),
             "e.txt:2:1: expected a table, a chain or a rule of ebtables-save");
 }

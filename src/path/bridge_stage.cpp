@@ -101,12 +101,20 @@ Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, 
   return Stop::end(Fate::bridged, Stage::br_nf_dev_queue_xmit);
 }
 
+/// ebtables and native chains of family bridge see every frame; none of them is modelled.
+template <Trace T>
+void meet_bridge_chains(Hook hook, const Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
+  meet_unmodelled(host::Unmodelled::Family::bridge, hook, packet.number, bridge, stack, trace);
+}
+
 /// One copy towards one port. Linux: br_forward.c __br_forward, br_dev_queue_push_xmit.
 template <Trace T>
 Stop to_port(Packet& packet, DeviceId port, DeviceId bridge, bool from_port, Stack& stack,
              T& trace) {
   const host::Host& host = stack.host;
   bridge::leave_vlan(packet, bridge, port, host.devices, host.bridging);
+  if (from_port) meet_bridge_chains(Hook::forward, packet, bridge, stack, trace);
+  meet_bridge_chains(Hook::postrouting, packet, bridge, stack, trace);
   if (from_port && bridge_calls_iptables(packet, bridge, host)) {
     if (Stop stop = bridge_hooks(packet, port, bridge, stack, trace)) return stop;
   }
@@ -132,28 +140,12 @@ Stop to_ports(Packet& packet, const bridge::Decision& decision, bool from_port, 
   return stop;
 }
 
-/// ebtables and native chains of family bridge see every bridged frame; none of them is modelled.
-template <Trace T>
-void meet_bridge_filters(const Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
-  if constexpr (T::tells) {
-    const auto& list = stack.host.unmodelled;
-    for (std::uint32_t i = 0; i < list.size(); ++i) {
-      if (!list[i].bridge_family) continue;
-      trace.step({.stage = Stage::br_handle_frame,
-                  .did = Did::assumed,
-                  .device = bridge,
-                  .by = Cause::unmodelled(i),
-                  .packet = packet.number});
-    }
-  }
-}
-
 }  // namespace
 
 template <Trace T>
 Stop bridge_onward(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
-  meet_bridge_filters(packet, bridge, stack, trace);
+  if (port == no_device) meet_bridge_chains(Hook::output, packet, bridge, stack, trace);
   bridge::Decision decision;
   if (Stop stop = bridge::decide(packet, bridge, port, host.devices, host.bridging,
                                  stack.state.bridges, stack.state.now_ms, decision, trace))
@@ -171,10 +163,12 @@ Stop bridged(Packet& packet, Stack& stack, T& trace) {
                                   stack.state.now_ms, link_local_up, trace))
     return stop;
   if (link_local_up) return Stop::go_on();
+  meet_bridge_chains(Hook::prerouting, packet, bridge, stack, trace);
   if (bridge_calls_iptables(packet, bridge, host)) {
     if (Stop stop = bridge_prerouting(packet, port, bridge, stack, trace)) return stop;
   }
   if (Stop stop = bridge_onward(packet, port, bridge, stack, trace)) return stop;
+  meet_bridge_chains(Hook::input, packet, bridge, stack, trace);
   bridge::leave_vlan(packet, bridge, bridge, host.devices, host.bridging);
   packet.device = bridge;
   if constexpr (T::tells) {

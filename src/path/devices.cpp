@@ -161,14 +161,18 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
   return Stop::end(Fate::forwarded, Stage::vxlan_xmit);
 }
 
-/// The other end of a veth takes the frame if it is no longer than its MTU allows.
+/// The other end of a veth takes the frame if it is no longer than its MTU allows. An end that was
+/// not read is, for an uplink, a part of the outside; behind a bridge port it may be any container.
 /// Linux: drivers/net/veth.c veth_xmit; net/core/dev.c __dev_forward_skb2.
 template <Trace T>
 Stop transmit_veth(Packet& packet, Stack& stack, T&) {
   const host::DeviceRef peer = stack.machine.peer({stack.number, packet.device});
-  if (peer.device == no_device)
+  if (peer.device == no_device) {
+    if (!stack.host.devices[packet.device].port)
+      return hand_over(packet, Handover::How::outside, {}, Stage::veth_xmit, stack);
     return Stop::end(Fate::undecided, Stage::veth_xmit,
                      Cause::on_device(DeviceCause::no_peer, packet.device));
+  }
   const link::Device& other = device_at(stack, peer);
   if (!link::fits_mtu(packet, other.mtu_bytes))
     return Stop::drop(Stage::dev_forward_skb, DropReason::NOT_SPECIFIED,
@@ -190,6 +194,23 @@ void meet_unmodelled(const Packet& packet, DeviceId device, bool ingress, Stack&
                   .device = device,
                   .by = Cause::unmodelled(i),
                   .packet = packet.number});
+    }
+  }
+}
+
+template <Trace T>
+void meet_unmodelled(host::Unmodelled::Family family, Hook hook, std::uint32_t packet,
+                     DeviceId device, Stack& stack, T& trace) {
+  if constexpr (T::tells) {
+    const auto& list = stack.host.unmodelled;
+    for (std::uint32_t i = 0; i < list.size(); ++i) {
+      if (list[i].family != family || list[i].hook != hook) continue;
+      trace.step({.stage = Stage::nf_hook_slow,
+                  .did = Did::assumed,
+                  .hook = hook,
+                  .device = device,
+                  .by = Cause::unmodelled(i),
+                  .packet = packet});
     }
   }
 }
@@ -242,6 +263,8 @@ Stop transmit(Packet& packet, Stack& stack, T& trace) {
 
 #define WAYOUT_INSTANTIATE(T)                                                       \
   template void meet_unmodelled(const Packet&, DeviceId, bool, Stack&, T&);         \
+  template void meet_unmodelled(host::Unmodelled::Family, Hook, std::uint32_t,      \
+                                DeviceId, Stack&, T&);                              \
   template Stop climb(Packet&, Stack&, T&);                                         \
   template Stop transmit(Packet&, Stack&, T&);
 WAYOUT_INSTANTIATE(NoTrace)

@@ -5,7 +5,8 @@
 namespace wayout::path {
 namespace {
 
-/// Linux: net/ipv4/netfilter.c ip_route_me_harder. The source address stays as it is.
+/// The source address stays as it is. A packet without a way is dropped by the hook that asked.
+/// Linux: net/ipv4/netfilter.c ip_route_me_harder.
 template <Trace T>
 Stop reroute(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
@@ -13,7 +14,7 @@ Stop reroute(Packet& packet, Stack& stack, T& trace) {
   flow.any_source = true;
   packet.routing = {};
   Stop stop = route::output(flow, packet, host.fib, host.interfaces, stack.chance, trace);
-  if (stop) stop.stage = Stage::ip_route_me_harder;
+  if (stop) stop = Stop::drop(Stage::nf_hook_slow, DropReason::NETFILTER_DROP, stop.cause);
   return stop;
 }
 

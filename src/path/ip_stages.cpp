@@ -200,12 +200,17 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
     return Stop::drop(Stage::netif_receive_skb_core, DropReason::UNHANDLED_PROTO,
                       Cause::on_device(DeviceCause::no_handler, packet.device));
   const host::Host& host = stack.host;
+  // What becomes of ARP is told for the packet that waits for it.
+  constexpr auto arp_family = host::Unmodelled::Family::arp;
+  meet_unmodelled(arp_family, Hook::input, packet.answers, packet.device, stack, trace);
   ip::ArpResult result =
       ip::arp_process(packet, host.fib, host.interfaces, host.devices, host.neighbours,
                       stack.state.neighbours, stack.chance, trace);
   if (result.answer) {
     result.answer->device = packet.device;
     result.answer->number = stack.next_packet++;
+    result.answer->answers = packet.answers;
+    meet_unmodelled(arp_family, Hook::output, packet.answers, packet.device, stack, trace);
     stack.work.push_back({Work::Kind::transmit, std::move(*result.answer)});
   }
   if (result.resolved) {

@@ -94,6 +94,7 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
     request.number = stack.next_packet++;
     request.answers = packet.number;
     entry.request = request.number;
+    meet_unmodelled(host::Unmodelled::Family::arp, Hook::output, packet.number, out, stack, trace);
     stack.work.push_back({Work::Kind::transmit, std::move(request)});
   }
   entry.state = link::NudState::incomplete;

@@ -98,6 +98,12 @@ void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack
 template <Trace T>
 void meet_unmodelled(const Packet& packet, DeviceId device, bool ingress, Stack& stack, T& trace);
 
+/// The same for chains at a hook of another family than IPv4's: of frames in a bridge, of ARP.
+/// `packet` is the number to tell it for.
+template <Trace T>
+void meet_unmodelled(host::Unmodelled::Family family, Hook hook, std::uint32_t packet,
+                     DeviceId device, Stack& stack, T& trace);
+
 /// True while IPv4 frames of this bridge run the iptables hooks.
 /// Linux: br_netfilter_hooks.c br_nf_pre_routing's gate.
 bool bridge_calls_iptables(const Packet& packet, DeviceId bridge, const host::Host& host);

@@ -157,6 +157,7 @@ class Conversation {
   void blame_detour();
   [[nodiscard]] std::vector<Step> decisions(std::uint32_t packet) const;
   void hear_errors(std::uint32_t about);
+  void assume(std::string text);
   void gather_unknown();
 
   const host::Machine& machine_;
@@ -429,11 +430,27 @@ void Conversation::hear_errors(std::uint32_t about) {
 
 bool names_unmodelled(const host::Machine& machine, const Step& step) {
   if (step.did != Did::assumed) return false;
-  if (step.by.kind() == CauseKind::unmodelled) return true;
+  if (step.by.kind() == CauseKind::unmodelled)
+    return !machine.hosts[step.host].unmodelled[step.by.value()].passes;
   if (step.by.kind() != CauseKind::rule) return false;
   const auto& rule = machine.hosts[step.host].netfilter.rule(step.by.rule_ref());
   const auto* target = std::get_if<netfilter::UnmodelledTarget>(&rule.target);
   return target != nullptr && !target->passes;
+}
+
+/// A chain that is not modelled, and need not be.
+std::optional<std::string> what_passes(const host::Machine& machine, const Step& step) {
+  if (step.did != Did::assumed || step.by.kind() != CauseKind::unmodelled) return std::nullopt;
+  const host::Host& host = machine.hosts[step.host];
+  const host::Unmodelled& met = host.unmodelled[step.by.value()];
+  if (!met.passes) return std::nullopt;
+  return fmt::format("{} on {} lets everything pass", met.text, host.name);
+}
+
+void Conversation::assume(std::string text) {
+  auto& assumed = account_.assumed;
+  if (std::find(assumed.begin(), assumed.end(), text) == assumed.end())
+    assumed.push_back(std::move(text));
 }
 
 void Conversation::gather_unknown() {
@@ -442,12 +459,11 @@ void Conversation::gather_unknown() {
                                         [&](const Leg& l) { return l.packet == step.packet; });
     if (!on_the_way) continue;
     if (step.did == Did::assumed_resolved) {
-      std::string text = fmt::format("{} on {} {} answers", step.address.text(),
-                                     machine_.hosts[step.host].name,
-                                     machine_.hosts[step.host].devices[step.device].name);
-      if (std::find(account_.assumed.begin(), account_.assumed.end(), text) == account_.assumed.end())
-        account_.assumed.push_back(std::move(text));
+      assume(fmt::format("{} on {} {} answers", step.address.text(),
+                         machine_.hosts[step.host].name,
+                         machine_.hosts[step.host].devices[step.device].name));
     }
+    if (const auto passed = what_passes(machine_, step)) assume(*passed);
     if (!names_unmodelled(machine_, step)) continue;
     const Unknown unknown{step.host, step.by};
     if (std::find(account_.unknown.begin(), account_.unknown.end(), unknown) == account_.unknown.end())

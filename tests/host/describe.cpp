@@ -143,7 +143,7 @@ void describe_rules(const Host& host, std::vector<std::string>& lines) {
   for (const Unmodelled& u : host.unmodelled)
     lines.push_back(fmt::format("unmodelled {} {} dev {} {}{} bridge={} {} {}",
                                 static_cast<int>(u.kind), u.text, name_of(host, u.device),
-                                u.ingress, u.egress, u.bridge_family, u.source.text(),
+                                u.ingress, u.egress, static_cast<int>(u.family), u.source.text(),
                                 u.destination.text()));
 }
 

@@ -64,13 +64,14 @@ class Runner:
 
     def _compare(self, ns, scenario, send):
         asks, notes = not self._options.truth_only, []
-        if asks and self._options.cold:
+        cold = self._options.cold or scenario.cold
+        if asks and cold:
             answer = compare.run_why(ns, scenario, self._options.wayout)
         seen = send()
         notes.append(f"kernel: {compare.describe(seen)}")
         wrong = compare.kernel(scenario, seen, self._watch is not None)
         if asks:
-            if not self._options.cold:
+            if not cold:
                 answer = compare.run_why(ns, scenario, self._options.wayout)
             notes.append(f"why: exit {answer[0]}: {answer[1] or answer[2]}")
             wrong += compare.why(ns, scenario, seen, *answer)
@@ -85,6 +86,8 @@ class Runner:
     @staticmethod
     def _try_fix(ns, scenario, answer, send):
         if not isinstance(scenario.truth, Dies) or answer.get("verdict") != "dropped":
+            return []
+        if scenario.fix == "late":
             return []
         offered, wrong = compare.apply_first_fix(ns, scenario, answer)
         if offered and scenario.fix == "none":

@@ -101,12 +101,14 @@ void add_base_chain(const nlmsghdr& message, NftTables& result) {
   result.base_chains.push_back(std::move(chain));
 }
 
-/// nft before 1.0.8 leaves the devices out of its JSON; the kernel does not.
-NftChainDevices devices_of(const NftTables& tables) {
-  NftChainDevices result;
+/// What nft's JSON does not tell, the kernel does.
+NftPlain what_json_leaves_out(const NftTables& tables) {
+  NftPlain result;
   for (const NftBaseChain& chain : tables.base_chains)
     if (!chain.devices.empty())
-      result[chain.family + " " + chain.table + " " + chain.name] = chain.devices;
+      result.chain_devices[chain.family + " " + chain.table + " " + chain.name] = chain.devices;
+  for (const NftTables::Table& table : tables.tables)
+    if (table.dormant) result.dormant_tables.insert(table.family + " " + table.name);
   return result;
 }
 
@@ -141,7 +143,7 @@ Result<void> read_ebtables(Host& host) {
   Unmodelled found;
   found.kind = Unmodelled::Kind::ebtables;
   found.text = "ebtables (legacy), which could not be read";
-  found.bridge_family = true;
+  found.family = Unmodelled::Family::bridge;
   for (const Hook hook :
        {Hook::prerouting, Hook::input, Hook::forward, Hook::output, Hook::postrouting}) {
     found.hook = hook;
@@ -155,6 +157,12 @@ bool NftTables::has_table_of_ip(std::string_view name) const {
       tables, [&](const Table& table) { return table.family == "ip" && table.name == name; });
 }
 
+bool NftTables::is_dormant(const NftBaseChain& chain) const {
+  return std::ranges::any_of(tables, [&](const Table& table) {
+    return table.dormant && table.family == chain.family && table.name == chain.table;
+  });
+}
+
 Result<NftTables> read_nft_tables() {
   NftTables result;
   Result<Netlink> netlink = Netlink::open(NETLINK_NETFILTER);
@@ -165,8 +173,10 @@ Result<NftTables> read_nft_tables() {
         const auto* table = header_of<nfgenmsg>(message);
         if (table == nullptr) return;
         const Attributes attributes(message, sizeof *table);
-        result.tables.push_back(
-            {family_name(table->nfgen_family), std::string(attributes.text(NFTA_TABLE_NAME))});
+        const std::uint32_t flags = attributes.be32(NFTA_TABLE_FLAGS).value_or(0);
+        result.tables.push_back({family_name(table->nfgen_family),
+                                 std::string(attributes.text(NFTA_TABLE_NAME)),
+                                 (flags & NFT_TABLE_F_DORMANT) != 0});
       });
   if (!read) {
     const int error = netlink->last_errno();
@@ -187,10 +197,11 @@ Result<void> read_nft_chains(const NftTables& tables, Host& host, const DeviceBo
   if (only_iptables) return {};
   Result<std::optional<File>> listed = listing({"nft", "-j", "list", "ruleset"});
   if (!listed) return listed.error();
-  if (listed.value()) return read_nft_json(*listed.value(), devices_of(tables), host, book);
+  if (listed.value()) return read_nft_json(*listed.value(), what_json_leaves_out(tables), host, book);
   for (const NftBaseChain& chain : tables.base_chains) {
     const bool known = chain.family == "ip" && is_table_of_iptables(chain.table, host);
-    if (!known && chain.family != "ip6") add_nft_chain(chain, host, book);
+    if (!known && chain.family != "ip6" && !tables.is_dormant(chain))
+      add_nft_chain(chain, host, book);
   }
   host.assumed.push_back("nft is not installed: its rules were not read");
   return {};

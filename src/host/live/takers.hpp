@@ -25,10 +25,12 @@ void read_ipsec_policies(Host& host);
 struct NftTables {
   struct Table {
     std::string family, name;
+    bool dormant = false;  ///< its chains are not registered
   };
   std::vector<Table> tables;
   std::vector<NftBaseChain> base_chains;
   [[nodiscard]] bool has_table_of_ip(std::string_view name) const;
+  [[nodiscard]] bool is_dormant(const NftBaseChain& chain) const;
 };
 /// Empty when there is nothing, and on a kernel without nf_tables.
 [[nodiscard]] Result<NftTables> read_nft_tables();

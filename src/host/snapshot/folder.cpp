@@ -2,9 +2,6 @@
 // that make them are in collect/commands.cpp.
 #include "host/snapshot/folder.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <optional>
 #include <string>
 #include <utility>
@@ -193,9 +190,9 @@ class FolderReader {
 
   void read_nft() {
     const auto plain = open("nft.txt");
-    const NftChainDevices devices = plain ? read_nft_chain_devices(*plain) : NftChainDevices{};
+    const NftPlain left_out = plain ? read_nft_plain(*plain) : NftPlain{};
     const bool read = read_one(
-        "nft.json", [&](const File& file) { return read_nft_json(file, devices, host_, book_); });
+        "nft.json", [&](const File& file) { return read_nft_json(file, left_out, host_, book_); });
     if (!read) assume("no nft chains but those of iptables: there is no nft.json");
   }
 
@@ -249,17 +246,13 @@ class FolderReader {
 
   /// IPv6 is not modelled; its files must be whole all the same.
   void check_ipv6() {
-    std::vector<std::string> ignored;
     for (const char* name : {"ip-6-addr", "ip-6-rule", "ip-6-route", "ip-6-neigh", "ip-6-link"}) {
       const auto file = open(std::string(name) + ".json");
       if (!file) continue;
-      ignored.push_back(std::string(name) + ".json");
       if (const auto parsed = parse_json(*file); !parsed) return keep(parsed.error());
     }
     for (const char* name : {"ip6tables-save.txt", "ip6tables-legacy-save.txt"})
-      if (open(name)) ignored.emplace_back(name);
-    if (!ignored.empty())
-      assume(fmt::format("IPv6 is not modelled: {} not used", fmt::join(ignored, ", ")));
+      open(name);
   }
 
   std::filesystem::path folder_;

@@ -103,8 +103,9 @@ scenario(
     DNS | {"bind": "198.51.100.1"},
     dies("out", "h", "nf_hook_slow", "NETFILTER_DROP"),
     cause("conntrack", "nat"),
-    may_hesitate=True,
     fixed="h: true",
+    cold=True,
+    fix="late",
 )
 scenario(
     "port-taken-by-another-container",

@@ -201,6 +201,7 @@ scenario(
     OUTSIDE,
     works(source=HOST_ADDRESS, sport=4000),
     backends=BOTH,
+    cold=True,
 )
 TAKEN = "h: conntrack -I -p tcp --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 3600 -s 10.1.0.7 -d 198.51.100.1 " \
         "--sport 50000 --dport 80 --reply-src 198.51.100.1 --reply-dst 198.51.100.10 --reply-port-src 80 " \
@@ -223,6 +224,7 @@ scenario(
      TAKEN.format(port=4000)],
     OUTSIDE,
     works(source=HOST_ADDRESS, sport=4001),
+    cold=True,
 )
 scenario(
     "to-ports-taken-elsewhere",
@@ -231,6 +233,7 @@ scenario(
      TAKEN.format(port=4000).replace("198.51.100.1 ", "198.51.100.7 ")],
     OUTSIDE,
     works(source=HOST_ADDRESS, sport=4000),
+    cold=True,
 )
 scenario(
     "port-kept",

@@ -84,6 +84,7 @@ class Scenario:
     fixed: str = ""  # lines that lift the fault, tried on the kernel: the proof that the story names the cause
     needs: str = ""  # shell that must succeed here, else the scenario is skipped
     backends: tuple = (NFT,)
+    cold: bool = False  # why is asked before the packet is sent, whose own connection would change the answer
     linger_s: float = 0.0  # how long the end may take beyond the probe's own time-out
     family: str = field(default="", compare=False)
     backend: str = NFT
