@@ -143,9 +143,14 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
   std::vector<Packet> waiting = std::move(entry.waiting);
   entry.waiting.clear();
   for (Packet& packet : waiting) {
-    const auto [cause_host, cause] = why_unanswered(entry.request, host, packet.device);
-    const Stop stop = Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, cause);
-    if (!packet.local) send_error(packet, {wire::IcmpHeader::unreachable, 1, 0}, here);
+    const JourneyEnd* unread = end_not_read(entry.request);
+    const auto [cause_host, cause] = unread != nullptr
+                                         ? std::pair(unread->cause_host, unread->stop.cause)
+                                         : why_unanswered(entry.request, host, packet.device);
+    const Stop stop = unread != nullptr
+                          ? Stop::end(Fate::undecided, Stage::neigh_invalidate, cause)
+                          : Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, cause);
+    if (!packet.local && unread == nullptr) send_error(packet, {wire::IcmpHeader::unreachable, 1, 0}, here);
     trace_.step({.stage = stop.stage,
                  .did = Did::ended,
                  .fate = stop.fate,
@@ -155,6 +160,13 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
                  .packet = packet.number});
     ends_.push_back({host, cause_host, std::move(packet), stop});
   }
+}
+
+const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
+  const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const JourneyEnd& e) {
+    return e.packet.number == request && e.stop.fate == Fate::undecided;
+  });
+  return found == ends_.end() ? nullptr : &*found;
 }
 
 std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, std::uint32_t host,

@@ -61,6 +61,8 @@ class Journey {
   /// Decide about neighbours that wait; true when that gave somebody work.
   bool settle_neighbours(std::uint32_t host);
   void fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry);
+  /// Where an ARP request went into a namespace that was not read: there somebody may answer it.
+  [[nodiscard]] const JourneyEnd* end_not_read(std::uint32_t request) const;
   /// Why nobody answered an ARP request: the most telling end of it or of its answer.
   [[nodiscard]] std::pair<std::uint32_t, Cause> why_unanswered(std::uint32_t request,
                                                                std::uint32_t host,

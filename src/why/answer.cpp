@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace wayout::why {
 namespace {
 
@@ -21,6 +23,16 @@ void blame_stale_entry(const host::Machine& machine, Answer& answer) {
   }
 }
 
+/// What the namespaces on the way did not show when they were read, and was taken for granted.
+void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
+  std::vector<std::uint32_t> met;
+  for (const Step& step : account.steps)
+    if (std::find(met.begin(), met.end(), step.host) == met.end()) met.push_back(step.host);
+  for (const std::uint32_t i : met)
+    for (const std::string& what : machine.hosts[i].assumed)
+      account.assumed.push_back(fmt::format("{}: {}", machine.hosts[i].name, what));
+}
+
 }  // namespace
 
 Answer answer(const host::Machine& machine, const Question& question) {
@@ -28,6 +40,7 @@ Answer answer(const host::Machine& machine, const Question& question) {
   a.fixes = tried_fixes(machine, question, a.account);
   blame_stale_entry(machine, a);
   a.remarks = lint(machine, a.account);
+  add_assumed_of_hosts(machine, a.account);
   return a;
 }
 

@@ -1,6 +1,7 @@
 #include "netfilter/text/shown_tables.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <variant>
@@ -95,7 +96,12 @@ void Outputs::chain(std::string_view name) {
     return;
   }
   const auto bit = static_cast<HookSet>(1U << static_cast<int>(*hook));
-  if (list_.back().past_built_in || (list_.back().shown & bit) != 0) list_.emplace_back();
+  // In every table PREROUTING is the first, and INPUT the first or behind it.
+  const HookSet before = *hook == Hook::prerouting ? 0
+                         : *hook == Hook::input
+                             ? static_cast<HookSet>(1U << static_cast<int>(Hook::prerouting))
+                             : static_cast<HookSet>(~bit);
+  if (list_.back().past_built_in || (list_.back().shown & ~before) != 0) list_.emplace_back();
   list_.back().shown |= bit;
 }
 
@@ -118,7 +124,22 @@ void ShownTables::show(TableKind kind, const std::string& chain, Problem& proble
   if (!builder.find(chain)) builder.define(chain, 1, problem);
 }
 
+void ShownTables::note_absent_tables(Ruleset& ruleset) const {
+  std::vector<std::string_view> absent;
+  for (const TableKind kind : {TableKind::raw, TableKind::mangle, TableKind::nat, TableKind::filter,
+                               TableKind::security}) {
+    if (std::none_of(tables_.begin(), tables_.end(),
+                     [kind](const Shown& shown) { return shown.builder.kind() == kind; }))
+      absent.push_back(table_name(kind));
+  }
+  if (!absent.empty())
+    ruleset.notes.push_back(fmt::format("not shown, and taken as empty: {}{}",
+                                        absent.size() == 1 ? "the table " : "the tables ",
+                                        fmt::join(absent, ", ")));
+}
+
 Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
+  note_absent_tables(ruleset);
   for (Shown& shown : tables_) {
     TableBuilder::Finished finished = std::move(shown.builder).finish();
     if (finished.bad_line != 0) {

@@ -70,6 +70,8 @@ class ShownTables {
     TableBuilder builder;
     std::set<std::string> chains;
   };
+  void note_absent_tables(Ruleset& ruleset) const;
+
   std::deque<Shown> tables_;
 };
 
