@@ -19,7 +19,7 @@ from faults import PUBLISHED, Command, Fault, common, delivered, dropped
 from harness import Suite, host_end, main, wait_until
 from machine import SCRATCH, Machine, MachineError
 
-DEFAULT_SOCKET = "/run/docker.sock"
+DEFAULT_ADDRESS = "unix:///run/docker.sock"
 LOG = f"{SCRATCH}/dockerd.log"
 CLIENT = "/usr/bin/docker"  # Debian's, never another one from the PATH
 IMAGE = "we2e"
@@ -29,11 +29,11 @@ class Docker:
     """dockerd in a machine, with containers in its default network and others."""
 
     def __init__(self, name: str, machine: Machine, options: list[str],
-                 socket: str = DEFAULT_SOCKET, legacy_iptables: bool = False) -> None:
+                 address: str = DEFAULT_ADDRESS, legacy_iptables: bool = False) -> None:
         self.name = name
         self.machine = machine
-        if socket != DEFAULT_SOCKET:
-            machine.environment["DOCKER_HOST"] = f"unix://{socket}"
+        if address != DEFAULT_ADDRESS:
+            machine.environment["DOCKER_HOST"] = address
         self._legacy = legacy_iptables
         if legacy_iptables:  # as `update-alternatives` does it; /etc is the machine's own
             machine.run("""for tool in iptables iptables-save iptables-restore; do
@@ -41,7 +41,7 @@ class Docker:
             done""")
         # The machine's own /etc, but not the settings of the host that runs the test.
         machine.run("mkdir -p /etc/docker; echo '{}' > /etc/docker/daemon.json")
-        machine.start(["dockerd", "--host", f"unix://{socket}",
+        machine.start(["dockerd", "--host", address,
                        "--exec-opt", "native.cgroupdriver=cgroupfs",
                        "--cgroup-parent", machine.cgroup_parent, *options], LOG)
         try:
@@ -143,15 +143,18 @@ def user_chain_faults() -> list[Fault]:
     ]
 
 
-def published_port_faults(userland_proxy: bool) -> list[Fault]:
-    """Without its DNAT rule a port is served by docker-proxy on the host - where there is one."""
-    remove_dnat: list[Command] = [("host", "iptables -t nat -D {published}")]
-    add_dnat: list[Command] = [("host", "iptables -t nat -A {published}")]
+def proxy_faults() -> list[Fault]:
+    """Without its DNAT rule a port is served by docker-proxy on the host."""
+    return [
+        Fault("a published port whose DNAT rule is gone",
+              [("host", "iptables -t nat -D {published}")], delivered(),
+              source=outside.NAME, destination=PUBLISHED),
+    ]
+
+
+def published_port_faults() -> list[Fault]:
     return [
         Fault("a published port", [], delivered(), source=outside.NAME, destination=PUBLISHED),
-        Fault("a published port whose DNAT rule is gone", remove_dnat,
-              delivered() if userland_proxy else dropped("out"), add_dnat,
-              source=outside.NAME, destination=PUBLISHED, fix_required=False),
         Fault("a published port that the DOCKER chain no longer accepts",
               [("host", "iptables -F DOCKER")],
               dropped("out", "policy", table="filter", chain="FORWARD"),
@@ -221,16 +224,17 @@ def no_iptables_faults() -> list[Fault]:
 
 SUITES = [
     Suite("docker", lambda machine: Docker("docker", machine, []),
-          common() + user_chain_faults() + published_port_faults(userland_proxy=True)
+          common() + user_chain_faults() + published_port_faults() + proxy_faults()
           + network_faults()),
     Suite("docker, no proxy, icc=false, legacy iptables",
           lambda machine: Docker("docker-legacy", machine,
                                  ["--userland-proxy=false", "--icc=false"],
-                                 socket=f"{SCRATCH}/engine.sock", legacy_iptables=True),
-          common() + user_chain_faults() + published_port_faults(userland_proxy=False)
+                                 address=f"unix://{SCRATCH}/engine.sock", legacy_iptables=True),
+          common() + user_chain_faults() + published_port_faults()
           + isolated_bridge_faults()),
     Suite("docker, iptables=false",
-          lambda machine: Docker("docker-no-iptables", machine, ["--iptables=false"]),
+          lambda machine: Docker("docker-no-iptables", machine, ["--iptables=false"],
+                                 address="tcp://127.0.0.1:2375"),  # only its client knows it
           no_iptables_faults()),
 ]
 

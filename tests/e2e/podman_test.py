@@ -26,9 +26,10 @@ NETWORK = "10.88.0.0"
 
 
 class Podman:
-    """podman in a machine, its API service, and containers in its default network and others."""
+    """podman in a machine, its API service if wanted, and containers in its default network and
+    others. Without the service only podman itself knows them."""
 
-    def __init__(self, machine: Machine, stack: str) -> None:
+    def __init__(self, machine: Machine, stack: str, service: bool) -> None:
         self.name = f"podman-{stack}"
         self.machine = machine
         self._stack = stack
@@ -52,10 +53,11 @@ END""")
         self._run_server("sidecar", "--network", "container:web", port="82")
         machine.run(["podman", "create", "--name", "idle", "--cgroups", "disabled",
                      "--rootfs", str(ROOT_FILESYSTEM), "/bin/httpd"])
-        machine.start(["podman", "system", "service", "--time", "0", f"unix://{SOCKET}"],
-                      f"{SCRATCH}/podman.log")
-        wait_until("podman's service",
-                   lambda: machine.try_run(["test", "-S", SOCKET]).returncode == 0)
+        if service:
+            machine.start(["podman", "system", "service", "--time", "0", f"unix://{SOCKET}"],
+                          f"{SCRATCH}/podman.log")
+            wait_until("podman's service",
+                       lambda: machine.try_run(["test", "-S", SOCKET]).returncode == 0)
         self._inspected: dict[str, dict] = {}
         self.facts = self._find_facts()
 
@@ -139,7 +141,7 @@ def suites() -> list[Suite]:
     """One for each network stack that is installed."""
     stacks = {"cni": ("/usr/lib/cni/bridge", common() + podman_faults() + cni_faults()),
               "netavark": ("/usr/lib/podman/netavark", common() + podman_faults())}
-    return [Suite(f"podman, {stack}", partial(Podman, stack=stack), faults)
+    return [Suite(f"podman, {stack}", partial(Podman, stack=stack, service=stack == "cni"), faults)
             for stack, (program, faults) in stacks.items() if os.access(program, os.X_OK)]
 
 
