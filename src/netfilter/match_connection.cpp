@@ -10,7 +10,8 @@ std::uint16_t state_of(const Connection* connection, CtInfo info) {
   using M = ConntrackMatch;
   if (connection == nullptr) return info == CtInfo::untracked ? M::untracked : M::invalid;
   std::uint16_t state = M::established;
-  if (info == CtInfo::new_connection) state = M::new_;
+  const bool is_template = info == CtInfo::none;
+  if (info == CtInfo::new_connection || is_template) state = M::new_;
   if (info == CtInfo::related || info == CtInfo::related_reply) state = M::related;
   if (connection->has(Status::source_nat)) state |= M::snat;
   if (connection->has(Status::destination_nat)) state |= M::dnat;
@@ -49,7 +50,7 @@ std::int64_t seconds_left(const Connection& connection, std::int64_t now_ms) {
 }  // namespace
 
 Outcome ask(const ConntrackMatch& match, const Situation& at) {
-  const Connection* connection = at.connection();
+  const Connection* connection = at.connection_or_template();
   if (match.states) {
     const bool fits = (*match.states & state_of(connection, at.packet.ctinfo)) != 0;
     if (fits == match.invert_states) return Outcome::no;
@@ -72,7 +73,7 @@ Outcome ask(const ConntrackMatch& match, const Situation& at) {
 }
 
 Outcome ask(const ConnmarkMatch& match, const Situation& at) {
-  const Connection* connection = at.connection();
+  const Connection* connection = at.connection_or_template();
   if (connection == nullptr) return Outcome::no;
   return outcome(((connection->mark & match.mask) == match.value) != match.invert);
 }

@@ -81,6 +81,31 @@ TEST_F(MatchConnection, WithoutAConnectionOnlyStatesCount) {
   EXPECT_EQ(rules_for(other, true), "0010010000000000000000000000") << "UNTRACKED";
 }
 
+// Between `CT --zone` and tracking the packet has the rule's template; as a router of 6.18 counted.
+TEST(MatchTemplate, IsSeenBetweenCtAndTracking) {
+  constexpr const char* rows[] = {
+      "1 -m conntrack --ctstate NEW", "0 -m conntrack --ctstate INVALID",
+      "0 -m conntrack --ctstate UNTRACKED", "0 -m conntrack --ctstate ESTABLISHED",
+      "1 -m conntrack ! --ctstate DNAT", "0 -m conntrack --ctproto 17",
+      "1 -m conntrack ! --ctproto 17", "0 -m conntrack --ctorigsrc 10.0.0.0/8",
+      "1 -m conntrack --ctorigsrc 0.0.0.0/8", "1 -m conntrack ! --ctreplsrc 10.0.0.0/8",
+      "1 -m conntrack --ctorigsrcport 0", "1 -m conntrack --ctdir ORIGINAL",
+      "0 -m conntrack --ctdir REPLY", "0 -m conntrack --ctstatus NONE",
+      "1 -m conntrack --ctstatus CONFIRMED", "0 -m conntrack --ctstatus SEEN_REPLY",
+      "1 -m conntrack --ctexpire 0", "0 -m conntrack --ctexpire 1:100", "1 -m state --state NEW",
+      "1 -m connmark --mark 0x0", "0 -m connmark ! --mark 0x0"};
+  std::string text = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --zone 6\n";
+  for (const std::string_view row : rows)
+    text.append("-A PREROUTING ").append(row.substr(2)).append("\n");
+  TestBench bench(text + "COMMIT\n");
+  Packet packet = TestBench::forwarded_udp();
+  EXPECT_FALSE(bench.run(Hook::prerouting, packet));
+  for (std::uint32_t i = 0; i < std::size(rows); ++i)
+    EXPECT_EQ(bench.counted(TableKind::raw, "PREROUTING", i + 2), rows[i][0] == '1' ? 1U : 0U)
+        << rows[i];
+  EXPECT_EQ(bench.connections[packet.connection].zones.original, 6);
+}
+
 TEST(MatchConnmark, IsFalseWithoutAConnection) {
   TestBench bench("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m connmark --mark 0x0\n"
                   "-A FORWARD -m connmark ! --mark 0x0\n-A FORWARD -m connmark --mark 0x2/0x6\n"

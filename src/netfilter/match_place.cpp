@@ -52,7 +52,10 @@ Outcome ask(const IprangeMatch& match, const Situation& at) {
 }
 
 Outcome ask(const MacMatch& match, const Situation& at) {
-  if (at.packet.link_header_bytes() < sizeof(wire::EthernetHeader)) return Outcome::no;
+  const DeviceId in = at.devices.in;
+  const bool from_loopback =
+      in != no_device && at.around.devices[in].kind == link::DeviceKind::loopback;
+  if (from_loopback || at.packet.link_header_bytes() < sizeof(wire::EthernetHeader)) return Outcome::no;
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(std::as_const(at.packet).frame());
   return outcome((ethernet->source == match.source) != match.invert);
 }

@@ -85,6 +85,8 @@ TEST(MatchPlace, MacIsTheReceivedFrames) {
   Packet bare = to(TestBench::server);
   bare.pull_link_header();
   EXPECT_EQ(rules.counted(bare), "00");
+  rules.bench.hook_devices = HookDevices{TestBench::lo, no_device};
+  EXPECT_EQ(rules.counted(to(TestBench::server)), "00") << "loopback is no Ethernet";
 }
 
 TEST(MatchPlace, PhysdevOfBridgedAndRoutedPackets) {

@@ -37,6 +37,13 @@ struct Situation {
                ? nullptr
                : &std::as_const(changes.connections)[packet.connection];
   }
+  /// What matches and CONNMARK take for it: between a `CT` rule and tracking, that rule's template.
+  /// Linux: nf_ct_get returns either.
+  [[nodiscard]] const conntrack::Connection* connection_or_template() const {
+    static const conntrack::Connection ct_template = make_template();
+    const conntrack::Connection* tracked = connection();
+    return tracked == nullptr && packet.has_template_zone ? &ct_template : tracked;
+  }
   [[nodiscard]] conntrack::Direction direction() const {
     return packet.ctinfo == CtInfo::established_reply || packet.ctinfo == CtInfo::related_reply
                ? conntrack::Direction::reply
@@ -48,6 +55,16 @@ struct Situation {
   }
   [[nodiscard]] Stop drop(Cause cause) const {
     return Stop::drop(stage(), DropReason::NETFILTER_DROP, cause);
+  }
+
+ private:
+  /// Confirmed, and zero otherwise.
+  static conntrack::Connection make_template() {
+    conntrack::Connection made;
+    made.status = conntrack::Status::confirmed;
+    for (conntrack::Tuple& tuple : made.tuples)
+      tuple.source = tuple.destination = wire::IpAddress::any(wire::Family::ipv4);
+    return made;
   }
 };
 

@@ -28,17 +28,20 @@ Verdict act(const MarkTarget& target, const Situation& at) {
   return {.rewritten = at.packet.mark};
 }
 
+/// The template of a `CT` rule keeps a mark for all packets to come; that is not modelled.
 /// Linux: net/netfilter/xt_connmark.c connmark_tg.
 Verdict act(const ConnmarkTarget& target, const Situation& at) {
   using Mode = ConnmarkTarget::Mode;
-  conntrack::Connection* connection = connection_of(at);
-  if (connection == nullptr) return {};
+  const conntrack::Connection* known = at.connection_or_template();
+  if (known == nullptr) return {};
   if (!target.shift.empty()) return {.assumed = true};
   if (target.mode == Mode::restore) {
     at.packet.mark = (at.packet.mark & ~target.packet_mask) ^
-                     (connection->mark & target.connection_mask);
+                     (known->mark & target.connection_mask);
     return {.rewritten = at.packet.mark};
   }
+  conntrack::Connection* connection = connection_of(at);
+  if (connection == nullptr) return {.assumed = true};
   const std::uint32_t value =
       target.mode == Mode::set ? target.value : at.packet.mark & target.packet_mask;
   connection->mark = (connection->mark & ~target.connection_mask) ^ value;

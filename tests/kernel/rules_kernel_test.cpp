@@ -57,6 +57,7 @@ struct Pair {
   std::vector<RulesText> saved;
   std::unique_ptr<EngineRouter> engine;
   std::vector<std::string> history;
+  bool drew_apart = false;  ///< each has drawn a port of its own: they go separate ways from here on
 
   /// What is wrong with the rules, or "".
   std::string load(const std::vector<RulesText>& rulesets) {
@@ -77,7 +78,12 @@ struct Pair {
     kernel.send(sent.from, sent.packet);
     const std::vector<Seen> theirs = kernel.seen(ours);
     const std::string ends = engine->told_ends();
-    ASSERT_EQ(told(ours), told(theirs)) << ends;
+    drew_apart = engine->drew_port();
+    if (drew_apart) {
+      ASSERT_EQ(told(without_ports(ours)), told(without_ports(theirs))) << ends;
+    } else {
+      ASSERT_EQ(told(ours), told(theirs)) << ends;
+    }
     traffic.saw(theirs);
     for (std::size_t i = 0; i < saved.size(); ++i) {
       const std::string counted = engine->saved(i);
@@ -99,12 +105,13 @@ TEST(Rules, AgreeWithTheKernel) {
     Pair both;
     ASSERT_EQ(both.load(random_rulesets(random)), "") << "seed " << seed + round;
     RandomTraffic traffic(random);
-    for (unsigned i = 0; i < packets; ++i) {
+    for (unsigned i = 0; i < packets && !both.drew_apart; ++i) {
       both.pass(traffic.next(), traffic);
       if (testing::Test::HasFatalFailure())
         FAIL() << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1, packet " << i + 1 << " of:\n"
                << fmt::format("{}\n", fmt::join(both.history, "\n"));
     }
+    if (both.drew_apart) continue;
     ASSERT_EQ(both.engine->connections(), KernelRouter::connections())
         << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1\n"
         << fmt::format("{}\n", fmt::join(both.history, "\n")) << both.saved[0].text;

@@ -1,14 +1,20 @@
 #include "rules_world.hpp"
 
 #include <fmt/format.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "conntrack/listing.hpp"
@@ -68,6 +74,16 @@ std::vector<std::string> commands() {
   return lines;
 }
 
+/// Else checksums of what the stack makes are left to a device that never fills them in.
+void stop_checksum_offload(int socket, const char* device) {
+  ethtool_value off{.cmd = ETHTOOL_STXCSUM, .data = 0};
+  ifreq request{};
+  std::snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device);
+  request.ifr_data = reinterpret_cast<char*>(&off);
+  if (ioctl(socket, SIOCETHTOOL, &request) != 0)
+    throw std::runtime_error(fmt::format("{} keeps its checksum offload", device));
+}
+
 const char* tool(netfilter::Backend backend) {
   return backend == netfilter::Backend::nft ? "iptables-nft" : "iptables-legacy";
 }
@@ -96,6 +112,38 @@ void forget_checksum_of_quoted_reset(std::span<std::uint8_t> transport) {
   if (tcp == nullptr || (tcp->flags & wire::TcpHeader::rst) == 0) return;
   tcp->checksum = 0;
   icmp->checksum = 0;
+}
+
+void forget_ports(std::uint8_t protocol, std::span<std::uint8_t> transport);
+
+/// Of an error, those of the packet that it quotes, which may end behind its ports.
+void forget_icmp_id(wire::IcmpHeader& icmp, std::span<std::uint8_t> quoted) {
+  icmp.checksum = 0;
+  if (!icmp.is_error()) {
+    icmp.id = 0;
+    return;
+  }
+  const auto* ip = wire::header_at<wire::Ipv4Header>(quoted);
+  if (ip != nullptr && ip->header_bytes() <= quoted.size())
+    forget_ports(ip->protocol, quoted.subspan(ip->header_bytes()));
+}
+
+void forget_ports(std::uint8_t protocol, std::span<std::uint8_t> transport) {
+  namespace p = wire::protocol;
+  if (protocol == p::icmp) {
+    auto* icmp = wire::header_at<wire::IcmpHeader>(transport);
+    if (icmp != nullptr) forget_icmp_id(*icmp, transport.subspan(sizeof(wire::IcmpHeader)));
+    return;
+  }
+  auto* ports = wire::header_at<wire::UdpHeader>(transport);
+  if (ports == nullptr || (protocol != p::tcp && protocol != p::udp)) return;
+  ports->source_port = ports->destination_port = 0;
+  auto* tcp = wire::header_at<wire::TcpHeader>(transport);
+  if (protocol == p::udp) {
+    ports->checksum = 0;
+  } else if (tcp != nullptr) {
+    tcp->checksum = 0;
+  }
 }
 
 void add_device(host::Host& host, std::string name, link::DeviceKind kind,
@@ -181,11 +229,23 @@ std::vector<Seen> comparable(std::vector<Seen> frames) {
   return frames;
 }
 
+std::vector<Seen> without_ports(std::vector<Seen> frames) {
+  for (Seen& seen : frames) {
+    const std::span<std::uint8_t> bytes = std::span(seen.frame).subspan(sizeof(wire::EthernetHeader));
+    auto* ip = wire::header_at<wire::Ipv4Header>(bytes);
+    if (ip == nullptr || ip->header_bytes() > bytes.size()) continue;
+    forget_ports(ip->protocol, bytes.subspan(ip->header_bytes()));
+  }
+  std::sort(frames.begin(), frames.end());
+  return frames;
+}
+
 KernelRouter::KernelRouter() {
   run_all(commands());
   client_ = std::make_unique<PacketSocket>("c0");
   server_ = std::make_unique<PacketSocket>("s0");
   raw_ = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+  for (const char* device : {"in0", "out0"}) stop_checksum_offload(raw_, device);
   std::this_thread::sleep_for(50ms);  // carriers
 }
 
@@ -270,6 +330,7 @@ std::int64_t EngineRouter::elapsed_ms() const {
 }
 
 void EngineRouter::send(Origin from, const Bytes& packet) {
+  Chance before = chance_;
   journey_->state(0).now_ms = elapsed_ms();
   if (from == Origin::router) {
     Packet local = Packet::from_ip(packet);
@@ -285,6 +346,8 @@ void EngineRouter::send(Origin from, const Bytes& packet) {
     journey_->receive({0, client ? in0 : out0}, std::move(frame));
   }
   journey_->run();
+  Chance after = chance_;
+  drew_port_ = before.random32() != after.random32();
 }
 
 std::vector<Seen> EngineRouter::seen() {

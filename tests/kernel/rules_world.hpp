@@ -35,6 +35,9 @@ struct Seen {
 /// What counts of a frame when two routers are compared: all, but the IP id of packets they made.
 [[nodiscard]] std::vector<Seen> comparable(std::vector<Seen> frames);
 
+/// The same frames without TCP and UDP ports, ICMP ids and the checksums over them.
+[[nodiscard]] std::vector<Seen> without_ports(std::vector<Seen> frames);
+
 /// A ruleset as iptables-restore takes it.
 struct RulesText {
   netfilter::Backend backend = netfilter::Backend::legacy;
@@ -74,6 +77,8 @@ class EngineRouter {
   void send(Origin from, const std::vector<std::uint8_t>& packet);
   /// Everything that left since last time.
   [[nodiscard]] std::vector<Seen> seen();
+  /// The last packet needed a port by chance: the kernel's is another.
+  [[nodiscard]] bool drew_port() const { return drew_port_; }
   [[nodiscard]] std::string saved(std::size_t ruleset) const;
   [[nodiscard]] std::vector<std::string> connections();
   /// How every packet ended since the last call, for the reader of a failure.
@@ -88,6 +93,7 @@ class EngineRouter {
   StepTrace trace_;
   std::unique_ptr<path::Journey> journey_;
   std::size_t departed_ = 0, ended_ = 0;
+  bool drew_port_ = false;
 };
 
 }  // namespace wayout::kernel
