@@ -22,13 +22,14 @@ struct Choice {
   std::uint32_t host = 0;     ///< whose configuration that points into
   std::uint32_t options = 2;  ///< how many outcomes there are
   std::uint32_t taken = 0;
+  std::uint64_t flow = 0;     ///< of choose_for(); 0: the outcome was this packet's alone
 };
 
 class Chance {
  public:
   enum class Mode : std::uint8_t { draw, explore };
 
-  explicit Chance(std::uint64_t seed = 1) : mode_(Mode::draw), generator_(seed) {}
+  explicit Chance(std::uint64_t seed = 1) : mode_(Mode::draw), seed_(seed), generator_(seed) {}
   /// Follow `script`; beyond its end take option 0.
   explicit Chance(std::vector<std::uint32_t> script)
       : mode_(Mode::explore), script_(std::move(script)) {}
@@ -38,6 +39,9 @@ class Chance {
 
   /// An outcome in [0, options). `asked_by` is what the answer will blame.
   std::uint32_t choose(Cause asked_by, std::uint32_t options);
+  /// The same for what the kernel takes from a hash: all packets with this hash of their flow, not
+  /// 0, get one outcome.
+  std::uint32_t choose_for(std::uint64_t flow, Cause asked_by, std::uint32_t options);
   /// 16 uniform random bits for port searches; in Mode::explore a fixed sequence, since which free
   /// port is drawn decides nothing.
   std::uint16_t random16() { return static_cast<std::uint16_t>(generator_()); }
@@ -45,10 +49,14 @@ class Chance {
 
   /// Questions from here on come from this host (position in Machine::hosts).
   void on_host(std::uint32_t host) { host_ = host; }
+  /// In Mode::explore.
   [[nodiscard]] const std::vector<Choice>& asked() const { return asked_; }
 
  private:
+  std::uint32_t follow_script(const Choice& choice);
+
   Mode mode_;
+  std::uint64_t seed_ = 1;
   std::uint32_t host_ = 0;
   std::vector<std::uint32_t> script_;
   std::vector<Choice> asked_;

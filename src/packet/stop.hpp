@@ -144,6 +144,7 @@ enum class BridgeCause : std::uint32_t {
   own_source,      ///< source MAC is the bridge's own
   group_filtered,  ///< link-local group address
   no_port,         ///< the bridge has no (other) port
+  not_a_port,      ///< a device that should be a port of it is not
   arp_proxy,       ///< a port answers ARP in another's place: not modelled
 };
 enum class NatCause : std::uint32_t {

@@ -26,9 +26,15 @@ void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAdd
 }  // namespace
 
 template <Trace T>
+Stop output(Packet& packet, Stack& stack, T& trace) {
+  const DeviceId ingress = packet.local ? no_device : packet.device;
+  packet.device = packet.routing.egress;
+  return hook(Hook::postrouting, packet, ingress, packet.device, stack, trace);
+}
+
+template <Trace T>
 Stop leave(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
-  packet.device = packet.routing.egress;
   const link::Device& device = host.devices[packet.device];
   const std::uint32_t mtu =
       packet.routing.mtu_bytes != 0 ? packet.routing.mtu_bytes : device.mtu_bytes;
@@ -110,6 +116,7 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
 }
 
 #define WAYOUT_INSTANTIATE(T)                      \
+  template Stop output(Packet&, Stack&, T&);       \
   template Stop leave(Packet&, Stack&, T&);        \
   template Stop neighbour(Packet&, Stack&, T&);
 WAYOUT_INSTANTIATE(NoTrace)

@@ -73,6 +73,10 @@ Stop error_route(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop forward(Packet& packet, Stack& stack, T& trace);
 
+/// POST_ROUTING, as a packet of the device it leaves by. Linux: ip_output.c ip_output.
+template <Trace T>
+Stop output(Packet& packet, Stack& stack, T& trace);
+
 /// MTU, next hop, link header, device: the packet leaves this layer 3, or waits for its neighbour.
 /// Linux: ip_output.c ip_finish_output, ip_finish_output2.
 template <Trace T>

@@ -21,7 +21,7 @@ Stop way_in(Packet& p, Stack& s, T& trace) {
   if (Stop stop = error_route(p, s, trace)) return stop;                         // ip_error
   if (Stop stop = forward(p, s, trace)) return stop;                             // ip_forward
   if (Stop stop = hook(Hook::forward, p, p.device, p.routing.egress, s, trace)) return stop;  // FORWARD
-  if (Stop stop = hook(Hook::postrouting, p, p.device, p.routing.egress, s, trace)) return stop;  // ip_output
+  if (Stop stop = output(p, s, trace)) return stop;                              // ip_output
   return leave(p, s, trace);                                                     // ip_finish_output
 }
 
@@ -30,7 +30,7 @@ template <Trace T>
 Stop way_out(Packet& p, Stack& s, T& trace) {
   if (Stop stop = route_out(p, s, trace)) return stop;                           // ip_route_output_key
   if (Stop stop = hook(Hook::output, p, {}, p.routing.egress, s, trace)) return stop;  // LOCAL_OUT
-  if (Stop stop = hook(Hook::postrouting, p, {}, p.routing.egress, s, trace)) return stop;  // ip_output
+  if (Stop stop = output(p, s, trace)) return stop;                              // ip_output
   return leave(p, s, trace);                                                     // ip_finish_output
 }
 

@@ -276,6 +276,18 @@ std::vector<RouteRef> Fib::equal_defaults(const FibResult& result, const Flow& f
   return equal;
 }
 
+namespace {
+
+/// Which path a flow takes hangs on a hash with a secret seed; this only tells flows apart.
+/// Linux: net/ipv4/route.c fib_multipath_hash, by addresses alone unless told otherwise.
+std::uint64_t hash_of(const Flow& flow) {
+  const std::uint64_t addresses =
+      std::uint64_t{flow.source.v4()} << 32 | flow.destination.v4();
+  return addresses == 0 ? 1 : addresses;
+}
+
+}  // namespace
+
 void Fib::select_path(FibResult& result, const Flow& flow, bool local,
                       const Interfaces& interfaces, Chance& chance) const {
   if (result.kind != FibResult::Kind::found || !result.by_route) return;
@@ -285,7 +297,7 @@ void Fib::select_path(FibResult& result, const Flow& flow, bool local,
     if (paths.size() == 1) result.nexthop = paths.front();
     if (paths.size() > 1) {
       const auto options = static_cast<std::uint32_t>(paths.size());
-      result.nexthop = paths[chance.choose(Cause::route(result.route), options)];
+      result.nexthop = paths[chance.choose_for(hash_of(flow), Cause::route(result.route), options)];
     }
     return;
   }

@@ -7,20 +7,26 @@
 namespace wayout::why {
 namespace {
 
-/// An entry from before the question decided, if deleting it alone lets the packets through: then
-/// it is the cause, whatever the packet died of behind its wrong translation.
-void blame_stale_entry(const host::Machine& machine, Answer& answer) {
+/// Where the end of the packet does not show what is wrong, the change that lifts it alone does: a
+/// stale entry, for one, whatever the packet died of behind its wrong translation.
+void blame_what_the_fix_shows(Answer& answer) {
   if (answer.fixes.empty() || answer.fixes.front().changes.size() != 1) return;
   const Change& change = answer.fixes.front().changes.front();
-  if (change.parts != Parts::connections) return;
-  for (const Step& step : answer.account.steps) {
-    if (step.did != Did::tracked || step.by.kind() != CauseKind::conntrack) continue;
-    if (step.host != change.host) continue;
-    static_cast<void>(machine);
-    answer.account.end.cause_host = step.host;
-    answer.account.end.stop.cause = step.by;
-    return;
+  if (!change.blames) return;
+  answer.account.end.cause_host = change.host;
+  answer.account.end.stop.cause = *change.blames;
+}
+
+/// A change after which the packet is refused lifts one thing of two; the other is no configuration.
+void take_out_refused(Answer& answer) {
+  for (const Fix& fix : answer.fixes) {
+    if (!fix.refused) continue;
+    const Change& change = fix.changes.back();
+    answer.remarks.push_back({change.host, change.command,
+                              "would let the packet through, but then nothing listens there"});
+    break;
   }
+  std::erase_if(answer.fixes, [](const Fix& fix) { return fix.refused; });
 }
 
 /// What the namespaces on the way did not show when they were read, and was taken for granted.
@@ -38,8 +44,9 @@ void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
 Answer answer(const host::Machine& machine, const Question& question) {
   Answer a{.question = question, .account = explore(machine, question), .fixes = {}, .remarks = {}};
   a.fixes = tried_fixes(machine, question, a.account);
-  blame_stale_entry(machine, a);
   a.remarks = lint(machine, a.account);
+  take_out_refused(a);
+  blame_what_the_fix_shows(a);
   add_assumed_of_hosts(machine, a.account);
   return a;
 }

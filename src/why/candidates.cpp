@@ -177,6 +177,10 @@ Changes for_rule(const Scene& s) {
   const std::uint32_t at = policy ? size : ref.rule;
   if (s.back()) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));
   out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, false)));
+  if (policy && size > 0) {  // a goto led past the end of the chain
+    out.push_back(insert_rule(s.machine, s.host, ref, 0, accept_for(s, hook, false)));
+    out.back().weight = 2;
+  }
   if (!policy) out.push_back(delete_rule(s.machine, s.host, ref));
   return out;
 }
@@ -222,6 +226,27 @@ Changes for_ports(const Scene& s) {
   return out;
 }
 
+/// The question was sent to another destination, on the segment it came from: the answer must come
+/// back through the host that did it.
+Changes for_dnat_without_masquerade(const Scene& s) {
+  for (const Step& step : s.account.steps) {
+    if (step.did != Did::translated || step.packet != s.account.legs.front().packet ||
+        step.hook != Hook::prerouting)
+      continue;
+    const host::Host& h = s.machine.hosts[step.host];
+    netfilter::Rule rule;
+    rule.source = block(subnet_of(h, step.device, s.account.asked.source));
+    rule.destination = exactly(step.address);
+    rule.out = through(h, step.device);
+    netfilter::NatTarget target;
+    target.kind = netfilter::NatTarget::Kind::masquerade;
+    rule.target = target;
+    return {add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting, false, rule),
+            set_sysctl(s.machine, step.host, Sysctl::bridge_nf_call_iptables, no_device, 1)};
+  }
+  return {};
+}
+
 Changes for_nat(const Scene& s) {
   Changes out;
   switch (static_cast<NatCause>(s.cause.value())) {
@@ -233,30 +258,7 @@ Changes for_nat(const Scene& s) {
       break;
     }
     case NatCause::ports_exhausted: return for_ports(s);
-    case NatCause::answer_elsewhere: {
-      // The far end answered past the host that translated the question: make it answer there.
-      for (std::uint32_t i = 0; i < s.machine.hosts.size(); ++i) {
-        const host::Host& h = s.machine.hosts[i];
-        for (const Step& step : s.account.steps) {
-          if (step.host != i || step.did != Did::translated ||
-              step.packet != s.account.legs.front().packet || step.hook != Hook::prerouting)
-            continue;
-          const DeviceId device = step.device;
-          netfilter::Rule rule;
-          const wire::Prefix subnet = subnet_of(h, device, s.account.asked.source);
-          rule.source = block(subnet);
-          rule.destination = exactly(step.address);
-          rule.out = through(h, device);
-          netfilter::NatTarget target;
-          target.kind = netfilter::NatTarget::Kind::masquerade;
-          rule.target = target;
-          out.push_back(add_rule(s.machine, i, netfilter::TableKind::nat, Hook::postrouting, false, rule));
-          out.push_back(set_sysctl(s.machine, i, Sysctl::bridge_nf_call_iptables, no_device, 1));
-          return out;
-        }
-      }
-      break;
-    }
+    case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
     default: break;
   }
   return out;
@@ -370,6 +372,8 @@ Changes for_bridge(const Scene& s) {
   using Port = link::BridgePort;
   switch (static_cast<BridgeCause>(s.cause.value())) {
     case BridgeCause::port_state:
+      if (s.h.devices[s.h.devices[port.device].master].bridge.stp)
+        return {disable_stp(s.machine, {s.host, s.h.devices[port.device].master})};
       return {set_port(s.machine, port, "state", "3",
                        [](Port& p) { p.state = link::PortState::forwarding; })};
     case BridgeCause::same_port:
@@ -405,8 +409,9 @@ Changes for_stale_entries(const Scene& s) {
     if (step.did != Did::tracked || step.by.kind() != CauseKind::conntrack) continue;
     const host::Host& h = s.machine.hosts[step.host];
     const std::uint32_t position = step.by.connection() - 1;  // listed ones come first in the pool
-    if (position < h.connections.size())
-      out.push_back(delete_connection(s.machine, step.host, h.connections[position]));
+    if (position >= h.connections.size()) continue;
+    out.push_back(delete_connection(s.machine, step.host, h.connections[position]));
+    out.back().blames = step.by;
   }
   return out;
 }
@@ -467,6 +472,8 @@ Changes by_kind(const Scene& s) {
         return for_unanswered(s);
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_owned)
         return for_wrong_source(s);
+      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::own_source)
+        return for_dnat_without_masquerade(s);
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::localnet)
         return {set_sysctl(s.machine, s.host, Sysctl::route_localnet, s.packet.device, 1)};
       return {};

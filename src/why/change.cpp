@@ -14,15 +14,37 @@ constexpr const char* keep_rules = "save the rules, e.g. netfilter-persistent sa
 constexpr const char* keep_network =
     "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
 
-const std::string& name_of(const host::Machine& machine, host::DeviceRef d) {
-  return machine.hosts[d.host].devices[d.device].name;
+/// Names of devices come from the host that was read: a shell must take each as one plain word.
+std::string name_of(const host::Machine& machine, host::DeviceRef d) {
+  return shell_word(machine.hosts[d.host].devices[d.device].name);
+}
+
+/// A line of iptables-save for a shell: what iptables puts in double quotes, where a shell would
+/// expand it, goes in single ones.
+std::string for_shell(std::string_view line) {
+  std::string out;
+  for (std::size_t i = 0; i < line.size();) {
+    if (line[i] == ' ') {
+      out += line[i++];
+      continue;
+    }
+    std::string word;
+    bool quoted = false;
+    for (; i < line.size() && (quoted || line[i] != ' '); ++i) {
+      if (line[i] == '"') quoted = !quoted;
+      else if (line[i] == '\\' && quoted && i + 1 < line.size()) word += line[++i];
+      else word += line[i];
+    }
+    out += word == "!" ? word : shell_word(word);
+  }
+  return out;
 }
 
 /// The part of `-A CHAIN …` behind the chain.
 std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
   const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
-  return text.substr(std::min(head.size(), text.size()));
+  return for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
 }
 
 /// The routes that the kernel makes of a device's addresses, where they are not there yet.
@@ -199,7 +221,8 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
   const std::uint32_t table = h.fib.tables[ref.table].id;
   // Type, prefix, table and metric name a route; next hops and objects only get in the way.
   std::string command = "ip route del ";
-  switch (route.type) {
+  const bool by_object = route.nexthop_id != 0;  // then the type is the object's, not the route's
+  switch (by_object ? RouteType::unicast : route.type) {
     case RouteType::blackhole: command += "blackhole "; break;
     case RouteType::unreachable: command += "unreachable "; break;
     case RouteType::prohibit: command += "prohibit "; break;
@@ -230,6 +253,16 @@ Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
           .apply = [=](host::Host& h) { h.fib.rules.erase(h.fib.rules.begin() + position); }};
 }
 
+Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
+  return {.host = d.host,
+          .command = fmt::format("ip link set {} type bridge stp_state 0", name_of(machine, d)),
+          .lasting = keep_network,
+          .parts = Parts::devices,
+          .weight = 2,
+          .prepares = true,
+          .apply = [=](host::Host& h) { h.devices[d.device].bridge.stp = false; }};
+}
+
 Change link_up(const host::Machine& machine, host::DeviceRef d) {
   return {.host = d.host,
           .command = fmt::format("ip link set {} up", name_of(machine, d)),
@@ -254,6 +287,7 @@ Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId brid
                                  name_of(machine, {d.host, bridge})),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::bridging,
+          .blames = Cause::bridge(BridgeCause::not_a_port, d.device),
           .apply = [=](host::Host& h) {
             h.devices[d.device].master = bridge;
             h.devices[d.device].port = link::BridgePort{};
@@ -305,6 +339,7 @@ Change delete_neighbour(const host::Machine& machine, host::DeviceRef d,
           .command = fmt::format("ip neigh del {} dev {}", address.text(), name_of(machine, d)),
           .lasting = "",
           .parts = Parts::neighbours,
+          .blames = Cause::neighbour(d.device),
           .apply = [=](host::Host& h) {
             std::erase_if(h.neighbours, [&](const link::Neighbour& n) {
               return n.device == d.device && n.address == address;

@@ -30,6 +30,8 @@ struct Change {
   unsigned parts = 0;
   int weight = 1;          ///< the blunter, the heavier
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
+  /// What was wrong if this alone lifts it, where the packet's end does not show it.
+  std::optional<Cause> blames = std::nullopt;
   std::function<void(host::Host&)> apply;
 };
 
@@ -60,6 +62,8 @@ struct Change {
 [[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                                          std::uint32_t position);
 
+/// `ip link set BRIDGE type bridge stp_state 0`: its ports can then be told to forward.
+[[nodiscard]] Change disable_stp(const host::Machine& machine, host::DeviceRef bridge);
 /// `ip link set DEVICE up`; routes of its addresses come back with it.
 [[nodiscard]] Change link_up(const host::Machine& machine, host::DeviceRef device);
 [[nodiscard]] Change set_master(const host::Machine& machine, host::DeviceRef device,

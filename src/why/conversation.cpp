@@ -155,6 +155,7 @@ class Conversation {
   bool check_answer(const path::JourneyEnd& end);
   void blame_missing_translation();
   void blame_detour();
+  [[nodiscard]] bool was_redirected(const Step& routed) const;
   [[nodiscard]] std::vector<Step> decisions(std::uint32_t packet) const;
   void hear_errors(std::uint32_t about);
   void assume(std::string text);
@@ -400,6 +401,14 @@ void Conversation::blame_missing_translation() {
                                 : Cause::address(AddressCause::not_owned, forwarder->device);
 }
 
+/// A rule gave the packet another destination in this namespace, before it was routed.
+bool Conversation::was_redirected(const Step& routed) const {
+  return std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& step) {
+    return step.host == routed.host && step.packet == routed.packet &&
+           step.did == Did::translated && step.hook == Hook::prerouting;
+  });
+}
+
 /// A namespace that does not forward, and would have to send the packet back where it came from or
 /// knows no way at all, is no router that is switched off: whoever sent the packet there is wrong.
 void Conversation::blame_detour() {
@@ -413,10 +422,13 @@ void Conversation::blame_detour() {
       std::any_of(host.fib.route(here.by.route()).nexthops.begin(),
                   host.fib.route(here.by.route()).nexthops.end(),
                   [&](const auto& hop) { return hop.device != account_.end.packet.device; });
-  if (leads_on) return;
+  if (leads_on || was_redirected(hops.back())) return;
   const Step& before = hops[hops.size() - 2];
   account_.end.cause_host = before.host;
-  account_.end.stop.cause = before.by;
+  // Whoever does not have the next hop's address was meant by a wrong MAC address.
+  account_.end.stop.cause = host.interfaces.owner_of(before.address) == no_device
+                                ? Cause::neighbour(before.device)
+                                : before.by;
 }
 
 void Conversation::hear_errors(std::uint32_t about) {

@@ -139,7 +139,7 @@ void Search::from(const Account& account) {
     if (next.verdict == Verdict::delivered || is_refused(next)) {
       found.push_back({changes_, is_refused(next)});
       found.back().changes.push_back(change);
-      solved = true;
+      solved |= next.verdict == Verdict::delivered;
     } else if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
       onward.emplace_back(std::move(change), std::move(next));
     }
@@ -169,8 +169,10 @@ std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& quest
   Search search(machine, question);
   search.from(account);
   std::stable_sort(search.found.begin(), search.found.end(), [](const Fix& a, const Fix& b) {
-    return a.weight() < b.weight();
+    return std::pair(a.refused, a.weight()) < std::pair(b.refused, b.weight());
   });
+  if (!search.found.empty() && !search.found.front().refused)
+    std::erase_if(search.found, [](const Fix& fix) { return fix.refused; });
   if (search.found.size() > most_fixes) search.found.resize(most_fixes);
   return std::move(search.found);
 }

@@ -15,7 +15,7 @@ namespace wayout::why {
 
 struct Fix {
   std::vector<Change> changes;   ///< in the order to apply them
-  bool refused = false;          ///< it gets there and back, but then nothing listens there
+  bool refused = false;          ///< it gets there, but then nothing listens: no fix yet
   [[nodiscard]] int weight() const;
 };
 
@@ -23,7 +23,9 @@ struct Fix {
 [[nodiscard]] std::vector<Change> candidates(const host::Machine& machine, const Question& question,
                                              const Account& account);
 
-/// Every returned fix was tried: with it packets pass both ways. Smallest first, at most three. Bounded in the number of trials.
+/// Every returned fix was tried: with it packets pass both ways. Smallest first, at most three; those
+/// after which the packet arrives but is refused only where there is no other. Bounded in the number
+/// of trials.
 [[nodiscard]] std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
                                            const Account& account);
 

@@ -138,8 +138,7 @@ void Report::cause() {
 void Report::fixes() {
   int number = 0;
   for (const Fix& fix : answer_.fixes) {
-    out_ += fmt::format("\nfix {}    tried: it gets there and {} comes back\n", ++number,
-                        fix.refused ? "a refusal (nothing listens)" : "the answer");
+    out_ += fmt::format("\nfix {}    tried: it gets there and the answer comes back\n", ++number);
     for (const Change& c : fix.changes)
       out_ += colour("1", fmt::format("         {}# {}", name(c.host), escaped(c.command))) + "\n";
     std::vector<std::string> said;

@@ -46,6 +46,7 @@ const char* bridge_phrase(BridgeCause why) {
     case BridgeCause::static_fdb: return "has an fdb entry that sends it elsewhere";
     case BridgeCause::own_source: return "got a frame with a MAC of its own as source";
     case BridgeCause::no_port: return "is the only one: there is nowhere to send it";
+    case BridgeCause::not_a_port: return "is not a port of the bridge behind which it is looked for";
     case BridgeCause::arp_proxy: return "answers ARP in another's place";
     case BridgeCause::group_filtered: return "does not forward link-local groups";
     case BridgeCause::none: break;
@@ -183,6 +184,16 @@ std::string sysctl_value(const host::Host& host, const Cause& cause) {
     case Sysctl::bridge_nf_call_iptables: return host.bridging.nf_call_iptables ? "1" : "0";
     default: return "0";
   }
+}
+
+std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_.,:@%+=-/").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 const char* iptables_tool(const netfilter::Netfilter& netfilter, std::size_t ruleset) {

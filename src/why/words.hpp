@@ -46,6 +46,9 @@ struct RulePlace {
 /// in on br0`. `stop` is what ended it; `cause_host` owns the cause.
 [[nodiscard]] std::string sentence(const host::Host& cause_host, const Stop& stop);
 
+/// A word as a shell takes it: as it is, or in single quotes.
+[[nodiscard]] std::string shell_word(const std::string& word);
+
 /// What an unmodelled thing or an undecided rule is called.
 [[nodiscard]] std::string unknown_line(const host::Host& host, const Cause& cause);
 

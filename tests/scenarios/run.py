@@ -2,8 +2,11 @@
 """Asks the kernel and `wayout why` the same questions and compares the answers.
 
     sudo tests/scenarios/run.py [--wayout PATH] [--truth-only] [--filter TEXT] [-j N] [-v] [--list]
+    sudo tests/scenarios/run.py --record tests/cases [--filter TEXT]
 
 Without --wayout (or $WAYOUT) only --truth-only runs: does the kernel do what the scenarios claim?
+--record writes what the kernel did into the case files of a directory: those that are there already,
+or those that the filter names.
 """
 
 import argparse
@@ -19,7 +22,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import compare, lab, probe  # noqa: E402
+from harness import compare, lab, probe, record  # noqa: E402
 from harness.drops import DropWatch, Kernel  # noqa: E402
 from harness.scenario import Dies, take_registered, with_backend  # noqa: E402
 
@@ -59,8 +62,8 @@ class Runner:
         with lab.Lab() as ns:
             ns.build(scenario.lines())
             with probe.Listener(ns, question) as listener:
-                return self._compare(ns, scenario, lambda: probe.ask(ns, question, listener, self._watch,
-                                                                     scenario.linger_s))
+                judge = self._record if self._options.record else self._compare
+                return judge(ns, scenario, lambda: probe.ask(ns, question, listener, self._watch, scenario.linger_s))
 
     def _compare(self, ns, scenario, send):
         asks, notes = not self._options.truth_only, []
@@ -82,6 +85,15 @@ class Runner:
             if not again.works:
                 wrong.append(f"kernel: the scenario's own remedy does not help: {compare.describe(again)}")
         return wrong, notes
+
+    def _record(self, ns, scenario, send):
+        """The configuration before the packet is sent, then what became of it."""
+        files = record.take(ns, scenario)
+        seen = send()
+        wrong = compare.kernel(scenario, seen, self._watch is not None)
+        if not wrong:
+            record.write(self._options.record, ns, scenario, seen, files)
+        return wrong, [f"kernel: {compare.describe(seen)}"]
 
     @staticmethod
     def _try_fix(ns, scenario, answer, send):
@@ -149,17 +161,20 @@ def main():
     parser.add_argument("--truth-only", action="store_true", help="only hold the kernel to the scenarios")
     parser.add_argument("--cold", action="store_true", help="ask why before the packet is sent, not after")
     parser.add_argument("--filter", action="append", default=[], help="only titles that contain this; may be repeated")
+    parser.add_argument("--record", metavar="DIR", help="write what the kernel did into the case files there")
     parser.add_argument("--list", action="store_true", help="print titles and stories")
     parser.add_argument("-j", type=int, default=1, help="scenarios at the same time")
     parser.add_argument("-v", action="store_true", help="show what was observed and answered")
     options = parser.parse_args()
 
     chosen = [s for s in collect() if not options.filter or any(text in s.title for text in options.filter)]
+    if options.record and not options.filter:
+        chosen = [s for s in chosen if os.path.exists(os.path.join(options.record, record.name_of(s.title)))]
     if options.list:
         for s in chosen:
             print(f"{s.title}\n    {s.story}")
         return 0
-    if not options.truth_only and not options.wayout:
+    if not options.truth_only and not options.record and not options.wayout:
         parser.error("say where the program is (--wayout PATH or $WAYOUT), or --truth-only")
     if options.wayout:
         options.wayout = os.path.abspath(options.wayout)
