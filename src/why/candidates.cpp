@@ -315,6 +315,14 @@ Changes for_unanswered(const Scene& s) {
     if (auto given = give_gateway(s.machine, {host, device}, next_hop))
       out.push_back(std::move(*given));
   }
+  // A route that somebody set and that leads to the wrong segment.
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->host != host || step->did != Did::routed) continue;
+    if (step->by.kind() == CauseKind::route &&
+        h.fib.route(step->by.route()).protocol != route::made_by_kernel)
+      out.push_back(delete_route(s.machine, host, step->by.route()));
+    break;
+  }
   // A rule that sends it to somebody who is gone.
   for (const Step& step : s.account.steps)
     if (step.packet == s.account.legs.front().packet && step.did == Did::translated &&

@@ -4,8 +4,6 @@ that moved, tunnels."""
 from harness.scenario import ask, cause, dies, policy, rule, scenario, undecided, works
 from harness.topology import BR1, D1, DOCKERED, MASQUERADE_BR1, NATTED, ONE, PAIR, TWO_NETWORKS, UPLINK2, WEB
 
-from families.tunnels import FLANNEL, OVERLAY, POD
-
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 OUT = "198.51.100.10"
 
@@ -102,7 +100,7 @@ scenario(
     [NATTED, WEB, "h: ip route del default", "h: ip route add default via 198.51.100.1 metric 100",
      "h: ip route add default dev br0"],
     ask("c1", "203.0.113.80:80", server="w"),
-    dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"),
     cause("route", "neighbour"),
     fix="must",
     fixed="h: ip route del default dev br0",
@@ -116,7 +114,7 @@ scenario(
     OUTSIDE,
     dies("out", "h", "nft_do_chain", "NETFILTER_DROP", error="ECONNREFUSED"),
     rule("filter", "FORWARD", 1),
-    fix="must",
+    may_hesitate=True,  # which one counts also hangs on what the container knows of the gateways by then
     fixed="c1: ip route del default via 10.1.0.1",
 )
 scenario(
@@ -126,6 +124,7 @@ scenario(
      "c1: ip route append default via 10.2.0.1 dev eth1", "h: iptables -A FORWARD -i br1 -o eth0 -j REJECT"],
     OUTSIDE,
     works(source=OUT),
+    may_hesitate=True,
 )
 scenario(
     "container-network-covers-the-gateway",
@@ -143,7 +142,7 @@ scenario(
      "h: ip route append 198.51.100.0/24 dev eth0 proto kernel scope link src 198.51.100.10"],
     OUTSIDE,
     dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
-    cause("route", "neighbour"),
+    cause("route", "neighbour", "bridge"),
     fixed="h: ip addr del 198.51.100.200/24 dev br9",
 )
 
@@ -185,33 +184,6 @@ scenario(
     needs="ip tuntap add dev tun0 mode tun",
     may_hesitate=True,
 )
-scenario(
-    "flannel-forward-drop-here",
-    "This host's FORWARD has the policy DROP: the request is seen on cni0 and not on flannel.1.",
-    [FLANNEL, "h: iptables -P FORWARD DROP"],
-    POD,
-    dies("out", "h", "nft_do_chain", "NETFILTER_DROP"),
-    policy("filter", "FORWARD"),
-    fixed="h: iptables -P FORWARD ACCEPT",
-)
-scenario(
-    "overlay-wider-than-the-underlay",
-    "The overlay's MTU is as big as the underlay's: the outer packet is too big and is fragmented.",
-    [OVERLAY, "h: ip link set vx0 mtu 1500", "h2: ip link set vx0 mtu 1500"],
-    ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490),
-    works(source="10.1.0.2"),
-    may_hesitate=True,
-)
-scenario(
-    "overlay-narrower-than-the-containers",
-    "The containers have 1500, the overlay 1450: what is too big for the tunnel is dropped by the bridge without a word.",
-    OVERLAY,
-    ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490, df=True),
-    dies("out", "h", "br_dev_queue_push_xmit", "PKT_TOO_BIG"),
-    cause("mtu"),
-    fixed="h: ip link set vx0 mtu 1500\nh2: ip link set vx0 mtu 1500",
-)
-
 # Policy routing and the way back.
 
 scenario(

@@ -228,3 +228,29 @@ scenario(
     ask("c1", "198.51.100.1:80", server="o"),
     works(source="198.51.100.10"),
 )
+scenario(
+    "flannel-forward-drop-here",
+    "This host's FORWARD has the policy DROP: the request is seen on cni0 and not on flannel.1.",
+    [FLANNEL, "h: iptables -P FORWARD DROP"],
+    POD,
+    dies("out", "h", "nft_do_chain", "NETFILTER_DROP"),
+    policy("filter", "FORWARD"),
+    fixed="h: iptables -P FORWARD ACCEPT",
+)
+scenario(
+    "overlay-wider-than-the-underlay",
+    "The overlay's MTU is as big as the underlay's: the outer packet is too big and is fragmented.",
+    [OVERLAY, "h: ip link set vx0 mtu 1500", "h2: ip link set vx0 mtu 1500"],
+    ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490),
+    works(source="10.1.0.2"),
+    may_hesitate=True,
+)
+scenario(
+    "overlay-wider-than-the-underlay-df",
+    "The same with DF: the tunnel answers in the name of the other container that 1450 bytes are the most.",
+    [OVERLAY, "h: ip link set vx0 mtu 1500", "h2: ip link set vx0 mtu 1500"],
+    ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490, df=True),
+    dies("out", "h", error="EMSGSIZE"),
+    may_hesitate=True,
+    fixed="h: ip link set eth0 mtu 1600\nh2: ip link set eth0 mtu 1600",
+)
