@@ -28,9 +28,13 @@ Result<void> add_rules(const File& file, netfilter::Backend backend, Host& host)
 void note_rule_order(Host& host) {
   const auto with_tables = std::ranges::count_if(
       host.netfilter.rulesets, [](const netfilter::Ruleset& r) { return !r.tables.empty(); });
-  if (with_tables > 1)
-    host.assumed.push_back(
-        "iptables-legacy was loaded before iptables-nft: their order cannot be seen");
+  if (with_tables < 2) return;
+  host.assumed.push_back(
+      "iptables-legacy runs before iptables-nft: which was loaded first cannot be seen");
+  host.netfilter.unknown_order = static_cast<std::uint32_t>(host.unmodelled.size());
+  Unmodelled order;
+  order.text = "the order in which iptables-legacy and iptables-nft were loaded";
+  host.unmodelled.push_back(std::move(order));
 }
 
 }  // namespace wayout::host

@@ -54,11 +54,27 @@ bool is_mapped(const Situation& at) {
   return nat::is_mapped(*at.connection(), nat::manip_of(at.hook));
 }
 
+/// What runs at this position. Of a pair it may be the other one.
+const HookFunction& function_at(const std::vector<HookFunction>& functions, std::size_t position,
+                                const Netfilter& netfilter, Writable& changes) {
+  using Pair = HookFunction::Pair;
+  const HookFunction& listed = functions[position];
+  if (listed.pair == Pair::none || !changes.chance.explores()) return listed;
+  const Ruleset& ruleset = netfilter.rulesets[listed.chain.ruleset];
+  const TableKind kind = ruleset.tables[listed.chain.table].kind;
+  std::optional<bool>& nft_first = changes.state.nft_first[std::to_underlying(kind)];
+  if (!nft_first)
+    nft_first = changes.chance.choose(Cause::unmodelled(*netfilter.unknown_order), 2) == 1;
+  if (!*nft_first) return listed;
+  return functions[listed.pair == Pair::first ? position + 1 : position - 1];
+}
+
 /// The nat chains in order, until one has set a mapping; ACCEPT alone does not end the search.
 template <Trace T>
 Stop ask_nat_chains(const Situation& at, T& trace) {
   const auto& chains = at.around.netfilter.compiled.nat_chains[std::to_underlying(at.hook)];
-  for (const HookFunction& chain : chains) {
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    const HookFunction& chain = function_at(chains, i, at.around.netfilter, at.changes);
     if (chain.kind == HookFunction::Kind::foreign) {
       meet_foreign(chain, at, trace);
       continue;
@@ -195,7 +211,8 @@ Stop run(Hook hook, Packet& packet, HookDevices devices, const Surroundings& aro
                      .changes = changes};
   const auto& functions = around.netfilter.compiled.functions[std::to_underlying(hook)];
   while (cursor.next < functions.size()) {
-    const HookFunction& function = functions[cursor.next++];
+    const HookFunction& function =
+        function_at(functions, cursor.next++, around.netfilter, changes);
     if (Stop stop = call(function, at, cursor.reroute, trace)) return stop;
     if (cursor.reroute) return Stop::go_on();
   }

@@ -7,7 +7,9 @@
 // (chain_walk.hpp), the order (hooks.hpp).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,6 +41,9 @@ struct ForeignHook {
 /// Everything of a namespace that hangs on netfilter hooks.
 struct Netfilter {
   std::vector<Ruleset> rulesets;          ///< IPv4; later in the list = registered later
+  /// Set: both backends have tables, and nobody saw which registered first. Position in
+  /// Host::unmodelled of what that is called, where it matters.
+  std::optional<std::uint32_t> unknown_order;
   std::vector<ForeignHook> foreign;
   IpSets sets;
   Compiled compiled;                      ///< by compile()
@@ -66,6 +71,8 @@ struct State {
   std::vector<Counters> counters;         ///< at Netfilter::counter_of()
   std::unordered_map<std::uint64_t, LimitBucket> limits;  ///< by counter << 8 | match
   std::unordered_map<std::string, RecentTable> recent;    ///< by name
+  /// By TableKind: nft runs before legacy after all; none: that has not mattered yet.
+  std::array<std::optional<bool>, 5> nft_first;
   std::vector<RuleRef> calls;             ///< scratch of the chain walk: where to return to
 };
 
@@ -123,7 +130,8 @@ struct Cursor {
 };
 
 /// Run everything registered at `hook` from the cursor on, in priority order, later registered
-/// first among equals: raw, conntrack, mangle, nat, filter, security, confirm.
+/// first among equals: raw, conntrack, mangle, nat, filter, security, confirm. Where nobody knows
+/// who registered later, an exploring chance is asked, once a table.
 ///
 /// Linux: net/netfilter/core.c nf_hook_slow; net/ipv4/netfilter/ip_tables.c ipt_do_table;
 ///   nf_nat_core.c nf_nat_inet_fn.

@@ -156,6 +156,23 @@ TEST(Evaluate, ForeignHookIsToldAndPassed) {
   for (const Step& step : trace.steps()) EXPECT_FALSE(step.by == Cause::unmodelled(5));
 }
 
+// Legacy drops what nft marks: it depends on who is asked first.
+TEST(Evaluate, AnOrderNobodyKnowsIsAskedForOnce) {
+  for (const std::uint32_t nft_first : {0U, 1U}) {
+    TestBench bench("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m mark --mark 0x1 -j DROP\nCOMMIT\n");
+    bench.netfilter.unknown_order = 7;
+    bench.add("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK --set-xmark 0x1/0xffffffff\nCOMMIT\n",
+              Backend::nft);
+    bench.chance = Chance(std::vector{nft_first});
+    for (int i = 0; i < 2; ++i) {
+      Packet packet = TestBench::forwarded_udp();
+      EXPECT_EQ(bench.run(Hook::forward, packet).fate == Fate::dropped, nft_first == 1);
+    }
+    ASSERT_EQ(bench.chance.asked().size(), 1U);
+    EXPECT_EQ(bench.chance.asked()[0].asked_by, Cause::unmodelled(7));
+  }
+}
+
 TEST(Evaluate, CountersGoBackIntoTheRulesets) {
   TestBench bench("*filter\n:FORWARD DROP [7:70]\n[3:300] -A FORWARD -p udp\n"
                   "[5:500] -A FORWARD -p tcp\nCOMMIT\n");

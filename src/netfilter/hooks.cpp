@@ -28,6 +28,17 @@ std::int32_t table_priority(TableKind kind, Backend backend, Hook hook) {
   return backend == Backend::nft ? priority::nft_security : priority::security;
 }
 
+/// Positions of the rulesets, the one registered last in front.
+std::vector<std::size_t> running_order(const Netfilter& netfilter) {
+  std::vector<std::size_t> order;
+  for (std::size_t r = netfilter.rulesets.size(); r-- > 0;) order.push_back(r);
+  if (netfilter.unknown_order)
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return netfilter.rulesets[a].backend < netfilter.rulesets[b].backend;
+    });
+  return order;
+}
+
 /// What the rulesets and foreign chains register at a hook: first registered last, and what nobody
 /// knows the time of first, so that it is met before anything of its priority can end the packet.
 struct Registered {
@@ -44,7 +55,7 @@ Registered registered_at(const Netfilter& netfilter, Hook hook) {
                     .priority = foreign.priority,
                     .foreign = i});
   }
-  for (std::size_t r = netfilter.rulesets.size(); r-- > 0;) {
+  for (const std::size_t r : running_order(netfilter)) {
     const Backend backend = netfilter.rulesets[r].backend;
     const std::vector<Table>& tables = netfilter.rulesets[r].tables;
     for (std::size_t t = 0; t < tables.size(); ++t) {
@@ -86,6 +97,23 @@ void sort_by_priority(std::vector<HookFunction>& functions) {
                    [](const HookFunction& a, const HookFunction& b) {
                      return a.priority < b.priority;
                    });
+}
+
+/// Tables that have something to say and stand at the same place in an order nobody knows.
+void mark_pairs(std::vector<HookFunction>& functions, const Netfilter& netfilter) {
+  if (!netfilter.unknown_order) return;
+  const auto says_something = [&](const HookFunction& function) {
+    if (function.kind != HookFunction::Kind::table) return false;
+    const Chain& chain = netfilter.chain(function.chain);
+    return !chain.rules.empty() || chain.policy == Policy::drop;
+  };
+  for (std::size_t i = 0; i + 1 < functions.size(); ++i) {
+    HookFunction &first = functions[i], &second = functions[i + 1];
+    if (first.priority != second.priority || !says_something(first) || !says_something(second))
+      continue;
+    first.pair = HookFunction::Pair::first;
+    second.pair = HookFunction::Pair::second;
+  }
 }
 
 /// Looks for a chain that calls itself by way of others, from the built-in ones on.
@@ -188,6 +216,8 @@ Result<void> compile(Netfilter& netfilter) {
     add_core(at.plain, hook, nat);
     sort_by_priority(at.plain);
     sort_by_priority(at.nat);
+    mark_pairs(at.plain, netfilter);
+    mark_pairs(at.nat, netfilter);
     compiled.functions[static_cast<std::size_t>(hook)] = std::move(at.plain);
     compiled.nat_chains[static_cast<std::size_t>(hook)] = std::move(at.nat);
   }

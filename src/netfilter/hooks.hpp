@@ -31,7 +31,10 @@ struct HookFunction {
     foreign,    ///< `foreign`: something that is not modelled
     confirm,    ///< the connection becomes visible
   };
+  /// Two tables of the same place, when nobody knows which of them registered later.
+  enum class Pair : std::uint8_t { none, first, second };
   Kind kind = Kind::table;
+  Pair pair = Pair::none;
   std::int32_t priority = 0;
   RuleRef chain = {};         ///< of the chain's policy
   std::uint32_t foreign = 0;  ///< position in Netfilter::foreign
@@ -53,7 +56,8 @@ struct Netfilter;
 /// Fill `netfilter.compiled`. Call after the last change to the rest of it, and again after every
 /// further one.
 /// Among equal priorities the function registered later runs first: a later ruleset before an
-/// earlier one; something foreign, whose time of registration nobody knows, before both.
+/// earlier one, or when that is not known (Netfilter::unknown_order) legacy before nft, as a pair;
+/// something foreign, whose time of registration nobody knows, before both.
 /// Fails for chains that call each other in a circle, as the kernel does (ELOOP) when they can be
 /// reached from a built-in chain.
 /// Linux: net/netfilter/core.c nf_hook_entries_grow; nf_nat_core.c nf_nat_register_fn;

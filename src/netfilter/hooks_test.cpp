@@ -95,6 +95,28 @@ TEST(Hooks, RegisteredLaterRunsFirst) {
   EXPECT_EQ(asked_at(Hook::postrouting, netfilter), "nat nft:nat");
 }
 
+TEST(Hooks, InAnUnknownOrderLegacyComesFirstAsOneOfAPair) {
+  using Pair = HookFunction::Pair;
+  Netfilter netfilter;
+  netfilter.rulesets = {ruleset_of(Backend::legacy, all_tables),
+                        ruleset_of(Backend::nft, {TableKind::filter, TableKind::mangle})};
+  netfilter.unknown_order = 0;
+  for (Ruleset& ruleset : netfilter.rulesets)
+    for (Table& table : ruleset.tables)
+      if (table.kind == TableKind::filter)
+        for (Chain& chain : table.chains) chain.policy = Policy::drop;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(compile(netfilter));
+    EXPECT_EQ(order_at(Hook::forward, netfilter),
+              "mangle nft:mangle filter nft:filter security");
+    const auto& functions = netfilter.compiled.functions[static_cast<std::size_t>(Hook::forward)];
+    EXPECT_EQ(functions[0].pair, Pair::none) << "empty chains";
+    EXPECT_EQ(functions[2].pair, Pair::first);
+    EXPECT_EQ(functions[3].pair, Pair::second);
+    std::swap(netfilter.rulesets[0], netfilter.rulesets[1]);
+  }
+}
+
 TEST(Hooks, ForeignIsMetBeforeWhatHasItsPriority) {
   Netfilter netfilter;
   netfilter.rulesets = {ruleset_of(Backend::legacy, {TableKind::filter})};

@@ -221,7 +221,10 @@ TEST(RuleFiles, LegacyAndNftStandBesideEachOther) {
   EXPECT_TRUE(host.conntrack_config.enabled);
   EXPECT_THAT(
       host.assumed,
-      Contains("iptables-legacy was loaded before iptables-nft: their order cannot be seen"));
+      Contains("iptables-legacy runs before iptables-nft: which was loaded first cannot be seen"));
+  ASSERT_TRUE(host.netfilter.unknown_order);
+  EXPECT_EQ(host.unmodelled[*host.netfilter.unknown_order].text,
+            "the order in which iptables-legacy and iptables-nft were loaded");
 }
 
 TEST(RuleFiles, TheSameRulesTwiceCountOnce) {
