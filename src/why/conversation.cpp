@@ -483,6 +483,14 @@ void Conversation::gather_unknown() {
   }
 }
 
+/// By their verdicts; and by the source that the far end saw, when a thing that always does the same
+/// decides it. (Of several good ways a packet may take any.)
+bool differ(const Account& first, const Account& other, const Choice& choice) {
+  if (other.verdict != first.verdict) return true;
+  return choice.asked_by.kind() == CauseKind::unmodelled && first.seen && other.seen &&
+         first.seen->source != other.seen->source;
+}
+
 /// The next script in depth-first order, or none when all outcomes were followed.
 std::optional<std::vector<std::uint32_t>> next_script(const std::vector<Choice>& asked) {
   std::vector<std::uint32_t> script;
@@ -510,8 +518,8 @@ Account explore(const host::Machine& machine, const Question& question) {
   auto script = next_script(first.choices);
   for (int runs = 1; script && runs < most_runs; ++runs) {
     const Account other = converse(machine, question, *script);
-    if (other.verdict != first.verdict) {
-      const Choice& choice = other.choices[script->size() - 1];
+    const Choice& choice = other.choices[script->size() - 1];
+    if (differ(first, other, choice)) {
       first.verdict = Verdict::undecided;
       first.unknown.push_back({choice.host, choice.asked_by});
       return first;
