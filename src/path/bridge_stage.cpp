@@ -83,7 +83,7 @@ Stop bridge_prerouting(Packet& packet, DeviceId port, DeviceId bridge, Stack& st
 /// br_nf_dev_queue_xmit.
 template <Trace T>
 Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
-  packet.bridge_port_out = port;
+  packet.bridge_port_out = packet.device = port;
   if (Stop stop = hook(Hook::forward, packet, bridge, bridge, stack, trace)) return stop;
   if (Stop stop = hook(Hook::postrouting, packet, no_device, bridge, stack, trace)) return stop;
   packet.bridge_port_in = packet.bridge_port_out = no_device;

@@ -134,7 +134,7 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
   const bool in = hook == Hook::prerouting || hook == Hook::input || hook == Hook::forward;
   const bool out = hook == Hook::forward || hook == Hook::output || hook == Hook::postrouting;
   const link::Device& device = s.h.devices[s.packet.device];
-  const bool bridged = device.port && !s.packet.routing.decided;  // the rules see the bridge
+  const bool bridged = device.port.has_value();  // the rules see the bridge
   const DeviceId here = bridged ? device.master : s.packet.device;
   if (in) rule.in = through(s.h, here);
   if (out) rule.out = through(s.h, bridged ? here : s.packet.routing.egress);
@@ -168,6 +168,27 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
   return rule;
 }
 
+/// The chain that docker calls first and never writes to: the place for rules of one's own.
+std::optional<RuleRef> docker_user_chain(const Scene& s, RuleRef policy) {
+  if (s.cause.kind() != CauseKind::policy || s.h.netfilter.chain(policy).name != "FORWARD")
+    return std::nullopt;
+  const auto& chains = s.h.netfilter.rulesets[policy.ruleset].tables[policy.table].chains;
+  for (std::uint16_t c = 0; c < chains.size(); ++c)
+    if (chains[c].name == "DOCKER-USER") return RuleRef{policy.ruleset, policy.table, c, 0};
+  return std::nullopt;
+}
+
+/// A goto led the packet past the end of the chain: what is appended is never reached.
+bool left_by_goto(const Scene& s, RuleRef policy) {
+  return std::any_of(s.account.steps.begin(), s.account.steps.end(), [&](const Step& step) {
+    if (step.host != s.host || step.did != Did::rule_matched || step.by.kind() != CauseKind::rule ||
+        step.value != static_cast<std::uint32_t>(netfilter::RuleEffect::goto_))
+      return false;
+    const RuleRef at = step.by.rule_ref();
+    return at.ruleset == policy.ruleset && at.table == policy.table && at.chain == policy.chain;
+  });
+}
+
 Changes for_rule(const Scene& s) {
   Changes out;
   const RuleRef ref = s.cause.rule_ref();
@@ -175,9 +196,11 @@ Changes for_rule(const Scene& s) {
   const bool policy = s.cause.kind() == CauseKind::policy;
   const auto size = static_cast<std::uint32_t>(s.h.netfilter.chain(ref).rules.size());
   const std::uint32_t at = policy ? size : ref.rule;
+  if (const auto user = docker_user_chain(s, ref))
+    out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, s.back())));
   if (s.back()) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));
   out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, false)));
-  if (policy && size > 0) {  // a goto led past the end of the chain
+  if (policy && left_by_goto(s, ref)) {
     out.push_back(insert_rule(s.machine, s.host, ref, 0, accept_for(s, hook, false)));
     out.back().weight = 2;
   }

@@ -5,12 +5,12 @@
 #include <fmt/format.h>
 
 #include "netfilter/print.hpp"
+#include "why/question.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {
 namespace {
 
-constexpr const char* keep_rules = "save the rules, e.g. netfilter-persistent save";
 constexpr const char* keep_network =
     "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
 
@@ -45,6 +45,24 @@ std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule
   const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
   return for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
+}
+
+/// `iptables -t nat`, and without a table for filter.
+std::string iptables(const netfilter::Netfilter& netfilter, std::size_t ruleset,
+                     netfilter::TableKind table) {
+  std::string command = iptables_tool(netfilter, ruleset);
+  if (table != netfilter::TableKind::filter)
+    command += fmt::format(" -t {}", netfilter::table_name(table));
+  return command;
+}
+
+/// Who wrote the rules writes them again: a rule of one's own belongs where that one leaves room.
+std::string how_to_keep_rules(const netfilter::Ruleset& ruleset) {
+  for (const netfilter::Table& table : ruleset.tables)
+    for (const netfilter::Chain& chain : table.chains)
+      if (chain.name.starts_with("ufw-"))
+        return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
+  return "save the rules, e.g. netfilter-persistent save";
 }
 
 /// The routes that the kernel makes of a device's addresses, where they are not there yet.
@@ -125,15 +143,16 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
   const bool last = at >= chain.rules.size();
-  const std::string place = last      ? fmt::format("-A {}", chain.name)
-                            : at == 0 ? fmt::format("-I {}", chain.name)
-                                      : fmt::format("-I {} {}", chain.name, at + 1);
+  const std::string name = shell_word(chain.name);
+  const std::string place = last      ? fmt::format("-A {}", name)
+                            : at == 0 ? fmt::format("-I {}", name)
+                                      : fmt::format("-I {} {}", name, at + 1);
   return {.host = host,
-          .command = fmt::format("{} -t {} {}{}", iptables_tool(nf, ref.ruleset),
-                                 netfilter::table_name(ruleset.tables[ref.table].kind), place,
-                                 rule_spec(chain, rule)),
-          .lasting = keep_rules,
+          .command = fmt::format("{} {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
+                                 place, rule_spec(chain, rule)),
+          .lasting = how_to_keep_rules(ruleset),
           .parts = Parts::rules,
+          .retranslates = ruleset.tables[ref.table].kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rules =
                 h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
@@ -146,12 +165,12 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
   return {.host = host,
-          .command = fmt::format("{} -t {} -D {}{}", iptables_tool(nf, ref.ruleset),
-                                 netfilter::table_name(ruleset.tables[ref.table].kind), chain.name,
-                                 rule_spec(chain, nf.rule(ref))),
-          .lasting = keep_rules,
+          .command = fmt::format("{} -D {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
+                                 shell_word(chain.name), rule_spec(chain, nf.rule(ref))),
+          .lasting = how_to_keep_rules(ruleset),
           .parts = Parts::rules,
           .weight = 2,
+          .retranslates = ruleset.tables[ref.table].kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rules =
                 h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
@@ -171,11 +190,12 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
   const netfilter::Chain chain{.name = hook_name(hook), .policy = netfilter::Policy::accept,
                                .hook = hook, .counters = {}, .rules = {}};
   return {.host = host,
-          .command = fmt::format("{} -t {} {} {}{}", iptables_tool(nf, ruleset),
-                                 netfilter::table_name(kind), first ? "-I" : "-A", chain.name,
-                                 rule_spec(chain, rule)),
-          .lasting = keep_rules,
+          .command = fmt::format("{} {} {}{}", iptables(nf, ruleset, kind), first ? "-I" : "-A",
+                                 chain.name, rule_spec(chain, rule)),
+          .lasting = how_to_keep_rules(ruleset < nf.rulesets.size() ? nf.rulesets[ruleset]
+                                                                    : netfilter::Ruleset{}),
           .parts = Parts::rules,
+          .retranslates = kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rulesets = h.netfilter.rulesets;
             if (rulesets.size() <= ruleset)
@@ -356,6 +376,37 @@ Change delete_fdb(const host::Machine& machine, std::uint32_t host, const bridge
           .apply = [=](host::Host& h) {
             std::erase_if(h.bridging.fdb, [&](const bridge::FdbEntry& e) {
               return e.mac == entry.mac && e.port == entry.port && e.vlan == entry.vlan;
+            });
+          }};
+}
+
+namespace {
+
+/// Of the protocols that a question can be asked with.
+const char* protocol_word(std::uint8_t protocol) {
+  for (const Probe probe : {Probe::tcp, Probe::udp})
+    if (protocol_of(probe) == protocol) return probe_name(probe);
+  return probe_name(Probe::icmp);
+}
+
+}  // namespace
+
+Change forget_connections(const conntrack::Connection& one, std::uint32_t host) {
+  const conntrack::Tuple t = one.original();
+  std::string command = fmt::format("conntrack -D -s {} -d {} -p {}", t.source.text(),
+                                    t.destination.text(), protocol_word(t.protocol));
+  if (conntrack::has_ports(t.protocol)) command += fmt::format(" --dport {}", t.destination_port);
+  return {.host = host,
+          .command = std::move(command),
+          .lasting = "",
+          .parts = Parts::connections,
+          .weight = 0,
+          .apply = [t](host::Host& h) {
+            std::erase_if(h.connections, [&](const conntrack::Connection& c) {
+              const conntrack::Tuple& o = c.original();
+              return o.protocol == t.protocol && o.source == t.source &&
+                     o.destination == t.destination &&
+                     (!conntrack::has_ports(t.protocol) || o.destination_port == t.destination_port);
             });
           }};
 }

@@ -30,6 +30,7 @@ struct Change {
   unsigned parts = 0;
   int weight = 1;          ///< the blunter, the heavier
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
+  bool retranslates = false;  ///< NAT rules: only connections that are not there yet see them
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;
   std::function<void(host::Host&)> apply;
@@ -80,6 +81,8 @@ struct Change {
                                       const wire::IpAddress& address);
 [[nodiscard]] Change delete_fdb(const host::Machine& machine, std::uint32_t host,
                                 const bridge::FdbEntry& entry);
+/// `conntrack -D` of all entries of one sender and one destination, by any port of the sender's.
+[[nodiscard]] Change forget_connections(const conntrack::Connection& one, std::uint32_t host);
 /// `conntrack -D` of one entry as listed.
 [[nodiscard]] Change delete_connection(const host::Machine& machine, std::uint32_t host,
                                        const conntrack::Connection& connection);

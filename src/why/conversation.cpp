@@ -31,15 +31,6 @@ Endpoints endpoints_of(const Packet& packet) {
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
 
-std::uint8_t protocol_of(Probe probe) {
-  switch (probe) {
-    case Probe::tcp: return wire::protocol::tcp;
-    case Probe::udp: return wire::protocol::udp;
-    case Probe::icmp: return wire::protocol::icmp;
-  }
-  return 0;
-}
-
 /// What the two ends have said so far; makes the next packet of either.
 class Script {
  public:
@@ -152,6 +143,7 @@ class Conversation {
   Arrival run_leg(Way way, std::uint32_t packet);
   [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
   void lose(Way way, const path::JourneyEnd& end);
+  void choose_answering_address(Endpoints& ends);
   bool check_answer(const path::JourneyEnd& end);
   void blame_missing_translation();
   void blame_detour();
@@ -292,6 +284,25 @@ std::uint32_t Conversation::echo_reply_to(std::uint32_t probe) const {
   return 0;
 }
 
+/// A UDP socket bound to all addresses answers from the one that routing chooses, unless its program
+/// sees to it (IP_PKTINFO) that it is the one that was asked.
+void Conversation::choose_answering_address(Endpoints& ends) {
+  if (question_.probe != Probe::udp) return;
+  const host::Host& host = machine_.hosts[*account_.reached];
+  for (const host::Listener& listener : host.listeners)
+    if (listener.protocol == wire::protocol::udp && listener.port == ends.sport &&
+        listener.address == ends.source)
+      return;
+  route::Flow flow{.destination = ends.destination, .protocol = wire::protocol::udp,
+                   .sport = ends.sport, .dport = ends.dport};
+  NoTrace untold;
+  Packet packet;
+  const Stop stop = route::output(flow, packet, host.fib, host.interfaces, chance_, untold);
+  if (stop || flow.source == ends.source) return;
+  chance_.on_host(*account_.reached);
+  if (chance_.choose(Cause::socket(), 2) == 1) ends.source = flow.source;
+}
+
 bool Conversation::back_leg(std::size_t index) {
   const std::uint32_t probe = account_.legs.back().packet;
   std::uint32_t number = 0;
@@ -324,8 +335,10 @@ bool Conversation::back_leg(std::size_t index) {
     account_.legs.push_back({Way::back, number, {}});
   } else {
     number = journey_.new_number();
-    const auto packet = script_.packet(index, turned(endpoints_of(account_.end.packet)),
-                                       machine_.hosts[*account_.reached].ip.default_ttl);
+    Endpoints ends = turned(endpoints_of(account_.end.packet));
+    choose_answering_address(ends);
+    const auto packet =
+        script_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});

@@ -114,6 +114,8 @@ class Search {
   std::vector<Fix> found;
 
  private:
+  /// What the sender repeats belongs to a connection that was there before a NAT rule changed.
+  void forget_old_translations(Fix& fix, const Account& account) const;
   /// Worth going on from: it ended elsewhere than everything tried so far on this line.
   [[nodiscard]] bool is_new(const Account& account) const {
     return std::none_of(line_.begin(), line_.end(),
@@ -127,6 +129,21 @@ class Search {
   int trials_ = 0;
 };
 
+void Search::forget_old_translations(Fix& fix, const Account& account) const {
+  for (const Change& change : fix.changes) {
+    if (!change.retranslates) continue;
+    for (const conntrack::Connection& c : machine_.hosts[change.host].connections) {
+      const conntrack::Tuple& t = c.original();
+      if (t.protocol != protocol_of(question_.probe) || t.source != account.asked.source ||
+          t.destination != account.asked.destination ||
+          (conntrack::has_ports(t.protocol) && t.destination_port != question_.dport))
+        continue;
+      fix.changes.push_back(forget_connections(c, change.host));
+      return;
+    }
+  }
+}
+
 void Search::from(const Account& account) {
   line_.push_back(&account);
   std::vector<std::pair<Change, Account>> onward;
@@ -139,6 +156,7 @@ void Search::from(const Account& account) {
     if (next.verdict == Verdict::delivered || is_refused(next)) {
       found.push_back({changes_, is_refused(next)});
       found.back().changes.push_back(change);
+      forget_old_translations(found.back(), account);
       solved |= next.verdict == Verdict::delivered;
     } else if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
       onward.emplace_back(std::move(change), std::move(next));

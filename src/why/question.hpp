@@ -6,6 +6,7 @@
 #include <string>
 
 #include "wire/address.hpp"
+#include "wire/headers.hpp"
 
 namespace wayout::why {
 
@@ -13,6 +14,13 @@ enum class Probe : std::uint8_t { tcp, udp, icmp };
 
 constexpr const char* probe_name(Probe probe) {
   return probe == Probe::tcp ? "tcp" : probe == Probe::udp ? "udp" : "icmp";
+}
+
+/// IANA's number.
+constexpr std::uint8_t protocol_of(Probe probe) {
+  return probe == Probe::tcp   ? wire::protocol::tcp
+         : probe == Probe::udp ? wire::protocol::udp
+                               : wire::protocol::icmp;
 }
 
 struct Question {

@@ -315,6 +315,9 @@ std::string unknown_line(const host::Host& host, const Cause& cause) {
     return fmt::format("{} -t {} {} (number {})", place.command, place.table,
                        cause_line(host, cause), place.number);
   }
+  if (cause.kind() == CauseKind::socket)
+    return "the program that answers: bound to all addresses, its UDP socket may answer from another "
+           "one than it was asked at";
   return cause_line(host, cause);
 }
 
