@@ -95,9 +95,11 @@ class Lint {
       say(host, ref, fmt::format("does not cover {}", source.text()));
       return;
     }
-    if (account_.end.cause_host != host || rule.out.name.empty() || rule.out.invert) return;
-    const std::string& egress =
-        machine_.hosts[host].devices[account_.end.stop.cause.device()].name;
+    const DeviceId device = account_.end.stop.cause.device();
+    if (account_.end.cause_host != host || device == no_device || rule.out.name.empty() ||
+        rule.out.invert)
+      return;
+    const std::string& egress = machine_.hosts[host].devices[device].name;
     if (!rule.out.wildcard && rule.out.name != egress)
       say(host, ref, fmt::format("is for {}, but the packet leaves through {}", rule.out.name, egress));
   }
