@@ -447,13 +447,32 @@ Changes for_stale_entries(const Scene& s) {
   return out;
 }
 
-/// Rules that exempt packets of the conversation from tracking, and so from translation.
+/// Rules that exempt packets of the conversation from tracking, and so from translation, or put one
+/// direction into a zone of its own, where the other is not looked for.
 Changes for_untracked(const Scene& s) {
   Changes out;
-  for (const Step& step : s.account.steps)
-    if (step.did == Did::rule_matched &&
-        step.value == static_cast<std::uint32_t>(netfilter::RuleEffect::notrack))
-      out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
+  for (const Step& step : s.account.steps) {
+    if (step.did != Did::rule_matched || step.by.kind() != CauseKind::rule) continue;
+    const netfilter::Rule& rule = s.machine.hosts[step.host].netfilter.rule(step.by.rule_ref());
+    const auto* target = std::get_if<netfilter::CtTarget>(&rule.target);
+    if (target == nullptr) continue;
+    const bool splits = target->notrack || target->zone || target->zone_original ||
+                        target->zone_reply || target->zone_from_mark;
+    if (splits) out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
+  }
+  return out;
+}
+
+/// A namespace that has lost the rule for its own addresses is deaf to them.
+Changes for_lost_local_rule(const Scene& s) {
+  Changes out;
+  for (std::uint32_t i = 0; i < s.machine.hosts.size(); ++i) {
+    const auto& rules = s.machine.hosts[i].fib.rules;
+    const bool has_local = std::any_of(rules.begin(), rules.end(), [](const route::Rule& rule) {
+      return rule.action == route::RuleAction::to_table && rule.table == route::table_local;
+    });
+    if (!has_local && !rules.empty()) out.push_back(add_local_rule(s.machine, i));
+  }
   return out;
 }
 
@@ -526,6 +545,7 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   Changes out = for_stale_entries(scene);
   for (Change& c : by_kind(scene)) out.push_back(std::move(c));
   for (Change& c : for_untracked(scene)) out.push_back(std::move(c));
+  for (Change& c : for_lost_local_rule(scene)) out.push_back(std::move(c));
   if (scene.back())
     for (Change& c : for_missing_gateways(scene)) out.push_back(std::move(c));
   return out;

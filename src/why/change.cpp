@@ -152,7 +152,6 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
                                  place, rule_spec(chain, rule)),
           .lasting = how_to_keep_rules(ruleset),
           .parts = Parts::rules,
-          .retranslates = ruleset.tables[ref.table].kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rules =
                 h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
@@ -170,7 +169,6 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
           .lasting = how_to_keep_rules(ruleset),
           .parts = Parts::rules,
           .weight = 2,
-          .retranslates = ruleset.tables[ref.table].kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rules =
                 h.netfilter.rulesets[ref.ruleset].tables[ref.table].chains[ref.chain].rules;
@@ -195,7 +193,6 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
           .lasting = how_to_keep_rules(ruleset < nf.rulesets.size() ? nf.rulesets[ruleset]
                                                                     : netfilter::Ruleset{}),
           .parts = Parts::rules,
-          .retranslates = kind == netfilter::TableKind::nat,
           .apply = [=](host::Host& h) {
             auto& rulesets = h.netfilter.rulesets;
             if (rulesets.size() <= ruleset)
@@ -271,6 +268,16 @@ Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
           .parts = Parts::routing,
           .weight = 2,
           .apply = [=](host::Host& h) { h.fib.rules.erase(h.fib.rules.begin() + position); }};
+}
+
+Change add_local_rule(const host::Machine&, std::uint32_t host) {
+  return {.host = host,
+          .command = "ip rule add pref 0 lookup local",
+          .lasting = keep_network,
+          .parts = Parts::routing,
+          .apply = [](host::Host& h) {
+            h.fib.rules.insert(h.fib.rules.begin(), {.table = route::table_local});
+          }};
 }
 
 Change disable_stp(const host::Machine& machine, host::DeviceRef d) {

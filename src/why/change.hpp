@@ -30,7 +30,6 @@ struct Change {
   unsigned parts = 0;
   int weight = 1;          ///< the blunter, the heavier
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
-  bool retranslates = false;  ///< NAT rules: only connections that are not there yet see them
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;
   std::function<void(host::Host&)> apply;
@@ -62,6 +61,9 @@ struct Change {
 [[nodiscard]] Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef route);
 [[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                                          std::uint32_t position);
+
+/// `ip rule add pref 0 lookup local`, which every namespace is born with.
+[[nodiscard]] Change add_local_rule(const host::Machine& machine, std::uint32_t host);
 
 /// `ip link set BRIDGE type bridge stp_state 0`: its ports can then be told to forward.
 [[nodiscard]] Change disable_stp(const host::Machine& machine, host::DeviceRef bridge);

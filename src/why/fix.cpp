@@ -114,8 +114,8 @@ class Search {
   std::vector<Fix> found;
 
  private:
-  /// What the sender repeats belongs to a connection that was there before a NAT rule changed.
-  void forget_old_translations(Fix& fix, const Account& account) const;
+  /// What the sender repeats belongs to the connection that its last attempt has left.
+  void forget_old_translations(Fix& fix, const Account& with_fix) const;
   /// Worth going on from: it ended elsewhere than everything tried so far on this line.
   [[nodiscard]] bool is_new(const Account& account) const {
     return std::none_of(line_.begin(), line_.end(),
@@ -129,17 +129,21 @@ class Search {
   int trials_ = 0;
 };
 
-void Search::forget_old_translations(Fix& fix, const Account& account) const {
-  for (const Change& change : fix.changes) {
-    if (!change.retranslates) continue;
-    for (const conntrack::Connection& c : machine_.hosts[change.host].connections) {
-      const conntrack::Tuple& t = c.original();
-      if (t.protocol != protocol_of(question_.probe) || t.source != account.asked.source ||
-          t.destination != account.asked.destination ||
-          (conntrack::has_ports(t.protocol) && t.destination_port != question_.dport))
-        continue;
-      fix.changes.push_back(forget_connections(c, change.host));
-      return;
+void Search::forget_old_translations(Fix& fix, const Account& with_fix) const {
+  if (!with_fix.seen) return;
+  for (std::uint32_t host = 0; host < machine_.hosts.size(); ++host) {
+    for (const conntrack::Connection& c : machine_.hosts[host].connections) {
+      const conntrack::Tuple& sent = c.original();
+      const bool is_repeated =
+          sent.protocol == protocol_of(question_.probe) && sent.source == with_fix.asked.source &&
+          sent.destination == with_fix.asked.destination &&
+          (!conntrack::has_ports(sent.protocol) || sent.destination_port == question_.dport) &&
+          (sent.protocol != wire::protocol::tcp || c.tcp.state == conntrack::TcpState::syn_sent);
+      const bool is_same = c.reply().destination == with_fix.seen->source &&
+                           c.reply().source == with_fix.seen->destination;
+      if (!is_repeated || is_same) continue;
+      fix.changes.push_back(forget_connections(c, host));
+      break;
     }
   }
 }
@@ -156,7 +160,7 @@ void Search::from(const Account& account) {
     if (next.verdict == Verdict::delivered || is_refused(next)) {
       found.push_back({changes_, is_refused(next)});
       found.back().changes.push_back(change);
-      forget_old_translations(found.back(), account);
+      forget_old_translations(found.back(), next);
       solved |= next.verdict == Verdict::delivered;
     } else if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
       onward.emplace_back(std::move(change), std::move(next));

@@ -1,0 +1,58 @@
+// Every outcome of what is not known, one run of the conversation each.
+#include <optional>
+
+#include "why/conversation.hpp"
+
+namespace wayout::why {
+namespace {
+
+/// By their verdicts; by what one would do about it; and by the source that the far end saw, when a
+/// thing that always does the same decides it. (Of several good ways a packet may take any.)
+bool differ(const Account& first, const Account& other, const Choice& choice) {
+  if (other.verdict != first.verdict) return true;
+  if (first.verdict == Verdict::dropped &&
+      (other.direction != first.direction ||
+       other.end.stop.cause.kind() != first.end.stop.cause.kind()))
+    return true;
+  return choice.asked_by.kind() == CauseKind::unmodelled && first.seen && other.seen &&
+         first.seen->source != other.seen->source;
+}
+
+/// The next script in depth-first order, or none when all outcomes were followed.
+std::optional<std::vector<std::uint32_t>> next_script(const std::vector<Choice>& asked) {
+  std::vector<std::uint32_t> script;
+  for (const Choice& c : asked) script.push_back(c.taken);
+  for (std::size_t i = asked.size(); i-- > 0;) {
+    if (script[i] + 1 < asked[i].options) {
+      ++script[i];
+      script.resize(i + 1);
+      return script;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Account explore(const host::Machine& machine, const Question& question) {
+  constexpr int most_runs = 64;
+  Account first = converse(machine, question);
+  auto script = next_script(first.choices);
+  for (int runs = 1; script && runs < most_runs; ++runs) {
+    const Account other = converse(machine, question, *script);
+    const Choice& choice = other.choices[script->size() - 1];
+    if (differ(first, other, choice)) {
+      first.verdict = Verdict::undecided;
+      first.unknown.push_back({choice.host, choice.asked_by});
+      return first;
+    }
+    script = next_script(other.choices);
+  }
+  if (script) {  // too many outcomes to follow: the first question not exhausted is named
+    first.verdict = Verdict::undecided;
+    first.unknown.push_back({first.choices.front().host, first.choices.front().asked_by});
+  }
+  return first;
+}
+
+}  // namespace wayout::why
