@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bridge/vxlan_fdb.hpp"
+#include "ip/ip.hpp"
 #include "link/macvlan.hpp"
 #include "link/receive.hpp"
 #include "link/transmit.hpp"
@@ -141,8 +142,22 @@ Stop transmit_macvlan(Packet& packet, Stack& stack, T& trace) {
   return transmit(packet, stack, trace);
 }
 
+/// The longest packet that is sure to pass this tunnel in one piece. The outer packet's way is not
+/// looked up: the narrowest device that may carry it counts.
+std::uint32_t room_in_tunnel(const link::Devices& devices) {
+  constexpr std::uint32_t overhead_bytes = 50;  // outer IPv4, UDP and VXLAN headers, inner Ethernet
+  std::uint32_t room = UINT32_MAX;
+  for (const link::Device& device : devices.list)
+    if (device.running() && !device.port && device.kind != link::DeviceKind::loopback &&
+        device.kind != link::DeviceKind::vxlan)
+      room = std::min(room, device.mtu_bytes - overhead_bytes);
+  return room;
+}
+
 /// The frame becomes the payload of UDP packets of this host, one a remote.
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit, vxlan_xmit_one.
+/// Not modelled: the ICMP error in the receiver's name when the frame does not fit and must not be
+///   fragmented; that ends undecided.
 template <Trace T>
 Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
   const link::Device& device = stack.host.devices[packet.device];
@@ -152,6 +167,10 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
   if (remotes.empty())
     return Stop::drop(Stage::vxlan_xmit, DropReason::NO_TX_TARGET,
                       Cause::on_device(DeviceCause::no_remote, packet.device));
+  const std::uint32_t room = room_in_tunnel(stack.host.devices);
+  if (packet.ethertype == wire::ethertype::ipv4 && packet.network().size() > room &&
+      ip::must_not_fragment(packet, room))
+    return Stop::end(Fate::undecided, Stage::vxlan_xmit, Cause::mtu(packet.device, room));
   for (const link::VxlanRemote& remote : remotes) {
     Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
     outer.number = packet.number;
