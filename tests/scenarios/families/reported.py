@@ -223,3 +223,91 @@ scenario(
     works(source=OUT),
     undecided("NFQUEUE"),
 )
+
+# What is seldom set and then forgotten.
+
+scenario(
+    "bridge-port-locked",
+    "The container's port is locked: only MAC addresses that the fdb knows may speak.",
+    [NATTED, "h: bridge link set dev vethc1 locked on"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("bridge"),
+    fix="must",
+    fixed="h: bridge link set dev vethc1 locked off",
+)
+scenario(
+    "broadcasts-not-flooded",
+    "The other container's port takes no broadcasts: its ARP never hears the question.",
+    [PAIR, "h: bridge link set dev vethc2 bcast_flood off"],
+    ask("c1", "10.1.0.3:80", server="c2"),
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("bridge"),
+    fixed="h: bridge link set dev vethc2 bcast_flood on",
+)
+scenario(
+    "arp-off-on-the-bridge",
+    "ARP is switched off on the bridge: the container's gateway does not answer.",
+    [NATTED, "h: ip link set br0 arp off"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
+    cause("neighbour", "device"),
+    fixed="h: ip link set br0 arp on",
+)
+scenario(
+    "source-outside-the-subnet",
+    "The container's default route names a source that is not of the bridge's subnet: no rule covers it.",
+    [NATTED, "c1: ip addr add 10.9.0.2/24 dev eth0", "c1: ip route replace default via 10.1.0.1 src 10.9.0.2"],
+    OUTSIDE,
+    dies("back", "o", source="10.9.0.2"),
+    cause("nat"),
+    fixed="c1: ip route replace default via 10.1.0.1 src 10.1.0.2",
+)
+scenario(
+    "rule-for-users-meets-forwarded-packets",
+    "A policy rule for user 0 also stops what is forwarded: such packets belong to user 0.",
+    [NATTED, "h: ip rule add uidrange 0-0 blackhole pref 50"],
+    OUTSIDE,
+    dies("out", "h", "ip_error", "NOT_SPECIFIED"),
+    cause("route", "rule"),
+    fix="must",
+    fixed="h: ip rule del pref 50",
+)
+scenario(
+    "only-one-direction-accepted",
+    "The rule accepts --ctdir ORIGINAL; answers are of the other direction.",
+    [NATTED, "h: iptables -P FORWARD DROP", "h: iptables -A FORWARD -m conntrack --ctdir ORIGINAL -j ACCEPT"],
+    OUTSIDE,
+    dies("back", "h", "nft_do_chain", "NETFILTER_DROP", source=OUT),
+    policy("filter", "FORWARD"),
+    fix="must",
+    fixed="h: iptables -A FORWARD -m conntrack --ctdir REPLY -j ACCEPT",
+)
+scenario(
+    "only-translated-connections-accepted",
+    "FORWARD drops all but what DNAT has brought in, and its answers.",
+    [NATTED, "h: iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80",
+     "h: iptables -P FORWARD DROP", "h: iptables -A FORWARD -m conntrack --ctstate DNAT -j ACCEPT"],
+    ask("o", "198.51.100.10:8080", server="c1:80"),
+    works(source="198.51.100.1"),
+)
+scenario(
+    "answers-by-the-uplink-they-came-from",
+    "Two uplinks and a published port: the connection's mark leads the answer back to the second one.",
+    [NATTED, UPLINK2, "h: iptables -t mangle -A PREROUTING -i eth1 -j CONNMARK --set-mark 2",
+     "h: iptables -t mangle -A PREROUTING -i br0 -j CONNMARK --restore-mark", "h: ip rule add fwmark 2 table 200",
+     "h: ip route add default via 192.0.2.1 table 200",
+     "h: iptables -t nat -A PREROUTING -i eth1 -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80"],
+    ask("o", "192.0.2.10:8080", server="c1:80"),
+    works(source="192.0.2.1"),
+)
+scenario(
+    "input-forgets-loopback",
+    "INPUT drops by policy and forgets lo: the host does not reach itself.",
+    [NATTED, "h: iptables -P INPUT DROP"],
+    ask("h", "198.51.100.10:80", server="h"),
+    dies("out", "h", "nft_do_chain", "NETFILTER_DROP", source="198.51.100.10"),
+    policy("filter", "INPUT"),
+    fix="must",
+    fixed="h: iptables -A INPUT -i lo -j ACCEPT",
+)
