@@ -8,7 +8,7 @@
 // what an administrator would see, and nothing else.
 #pragma once
 
-#include <gtest/gtest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -50,12 +50,14 @@ class TestMachine {
     named(name) = text;
     return *this;
   }
-  /// One place in a file; aborts where it is not, or is more than once.
-  TestMachine& edit(std::string_view name, std::string_view from, std::string_view to) {
+  /// The first `from` in a file becomes `to`; aborts where there is none. With `behind`, the first
+  /// one behind that text: `edit("host/ip-addr.txt", "mtu 1500", "mtu 1400", "eth0@")`.
+  TestMachine& edit(std::string_view name, std::string_view from, std::string_view to,
+                    std::string_view behind = "") {
     std::string& text = named(name);
-    const std::size_t at = text.find(from);
-    if (at == std::string::npos || text.find(from, at + 1) != std::string::npos)
-      stop(std::string(name) + " does not hold this once: " + std::string(from));
+    const std::size_t begin = text.find(behind);
+    const std::size_t at = begin == std::string::npos ? begin : text.find(from, begin);
+    if (at == std::string::npos) stop(fmt::format("{} does not hold \"{}\"", name, from));
     text.replace(at, from.size(), to);
     return *this;
   }
@@ -64,11 +66,18 @@ class TestMachine {
     named(name) += lines;
     return *this;
   }
-  /// Rules into a table of the host's iptables-save.txt, which is made when it is not there:
-  /// `rules("nat", "-A POSTROUTING -j MASQUERADE\n")`. `:CHAIN POLICY` lines come first.
+  /// Lines at the end of a table in a file of rules; both are made when they are not there.
+  /// `rules("filter", ":FORWARD DROP [0:0]\n-A FORWARD -o eth0 -j ACCEPT\n")`
   TestMachine& rules(std::string_view table, std::string_view lines,
                      std::string_view name = "host/iptables-save.txt") {
-    return append(name, "*" + std::string(table) + "\n" + std::string(lines) + "COMMIT\n");
+    std::string& text = named(name);
+    const std::size_t begin = text.find(fmt::format("*{}\n", table));
+    if (begin == std::string::npos) {
+      text += fmt::format("*{}\n{}COMMIT\n", table, lines);
+    } else {
+      text.insert(text.find("COMMIT\n", begin), lines);
+    }
+    return *this;
   }
 
   /// The machine, read. Aborts with the reader's message where a file cannot be read.

@@ -84,8 +84,13 @@ Stop bridge_prerouting(Packet& packet, DeviceId port, DeviceId bridge, Stack& st
 template <Trace T>
 Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
   packet.bridge_port_out = packet.device = port;
-  if (Stop stop = hook(Hook::forward, packet, bridge, bridge, stack, trace)) return stop;
-  if (Stop stop = hook(Hook::postrouting, packet, no_device, bridge, stack, trace)) return stop;
+  // To the hooks a frame that only passes is one for this host: their errors answer it.
+  const PacketType type = packet.type;
+  if (type == PacketType::other_host) packet.type = PacketType::host;
+  Stop stop = hook(Hook::forward, packet, bridge, bridge, stack, trace);
+  if (!stop) stop = hook(Hook::postrouting, packet, no_device, bridge, stack, trace);
+  packet.type = type;
+  if (stop) return stop;
   packet.bridge_port_in = packet.bridge_port_out = no_device;
   packet.hooks_done_at_bridge = false;
 

@@ -184,9 +184,7 @@ TEST(Walk, InputIsForTheHostOnly) {
 }
 
 TEST(Walk, TooBigForTheUplink) {
-  TestJourney journey(two_containers().edit(
-      "host/ip-addr.txt", "eth0@if101: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500",
-      "eth0@if101: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400"));
+  TestJourney journey(two_containers().edit("host/ip-addr.txt", "mtu 1500", "mtu 1400", ": eth0@"));
   const auto packet = journey.send("c1", datagram(outsider, 53, 1452, true));
   EXPECT_THAT(journey.ends(packet), ElementsAre("host ip_forward PKT_TOO_BIG"));
   EXPECT_EQ(journey.cause(packet), Cause::mtu(journey.device("host", "eth0"), 1400));
