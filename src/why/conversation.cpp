@@ -48,8 +48,9 @@ class Script {
       return wire::make_icmp_echo(ip, index % 2 == 1, ends.sport, icmp_id_sequence,
                                   payload(udp_headers_bytes));
     }
-    if (question_.probe == Probe::udp)
-      return wire::make_udp(ip, ends.sport, ends.dport, payload(udp_headers_bytes));
+    if (question_.probe == Probe::udp)  // how long the answer is only its program knows
+      return wire::make_udp(ip, ends.sport, ends.dport,
+                            index == 0 ? payload(udp_headers_bytes) : std::vector<std::uint8_t>());
     return tcp(index, ip, ends);
   }
 

@@ -122,3 +122,10 @@ scenario(
     dies("out", "h", "ip_forward", "PKT_TOO_BIG", error="EMSGSIZE"),
     cause("mtu"),
 )
+scenario(
+    "uplink-no-df-small-answer",
+    "The host's uplink is narrow and the other end's is not: the question is cut up, and a short answer fits.",
+    [NATTED, "h: ip link set eth0 mtu 1000"],
+    ask("c1", "198.51.100.1:53", server="o", proto="udp", size=1400),
+    works(source="198.51.100.10"),
+)
