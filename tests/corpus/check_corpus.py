@@ -34,6 +34,8 @@ class Checker:
     def __init__(self, program):
         self.program = program
         self.checked = 0
+        self.seen = 0
+        self.taken = dict.fromkeys(real.BACKENDS, 0)
         self.wrong = []
 
     def reprint(self, text, family, backend="nft"):
@@ -68,6 +70,7 @@ class Checker:
             with real.Namespace() as namespace:
                 if not self.restore(namespace, family, backend, text):
                     continue
+                self.taken[backend] += 1
                 _, saved, _ = namespace.run(real.command(family, backend, "save"))
                 saved = real.without_comments(saved)
                 _, printed, _ = self.reprint(text, family, backend)
@@ -127,6 +130,7 @@ def main():
         for row in csv.DictReader(index, delimiter="\t"):
             if names and row["id"] not in names:
                 continue
+            checker.seen += 1
             text = (rulesets / row["id"]).read_bytes()
             family = 6 if row["family"] == "v6" else 4
             if row["kind"] == "save":
@@ -137,7 +141,8 @@ def main():
                 if code != 0 and (must_read or code != 1):
                     checker.wrong.append(row["id"])
                     print(f"{row['id']}: ended with {code}: {error}")
-    print(f"{checker.checked} comparisons, {len(checker.wrong)} wrong")
+    taken = ", ".join(f"{count} that iptables-{name} takes" for name, count in checker.taken.items())
+    print(f"{checker.seen} texts, {taken}: {checker.checked} comparisons, {len(checker.wrong)} wrong")
     return 1 if checker.wrong else 0
 
 
