@@ -50,6 +50,13 @@ class TestMachine {
     named(name) = text;
     return *this;
   }
+  /// A namespace that was not read.
+  TestMachine& without(std::string_view space) {
+    std::erase_if(files_, [&](const auto& file) {
+      return file.first.starts_with(fmt::format("{}/", space));
+    });
+    return *this;
+  }
   /// The first `from` in a file becomes `to`; aborts where there is none. With `behind`, the first
   /// one behind that text: `edit("host/ip-addr.txt", "mtu 1500", "mtu 1400", "eth0@")`.
   TestMachine& edit(std::string_view name, std::string_view from, std::string_view to,
