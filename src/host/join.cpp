@@ -128,13 +128,20 @@ class Joiner {
     if (id && *id != -1) ids_[from.host][*id] = to.host;
   }
 
+  /// Then its peer is certain, even if the other end could also belong to a twin elsewhere.
+  [[nodiscard]] bool knows_namespace_of_peer(DeviceRef end) const {
+    const auto id = device(end).peer_netnsid;
+    return id && ids_[end.host].contains(*id);
+  }
+
   bool join_unambiguous_pairs() {
     bool any = false;
     for (const auto& [numbers, ends] : open_ends_) {
       for (const DeviceRef end : ends) {
         if (!is_open(end)) continue;
         const std::vector<DeviceRef> others = candidates(end);
-        if (others.size() != 1 || candidates(others.front()).size() != 1) continue;
+        if (others.size() != 1) continue;
+        if (!knows_namespace_of_peer(end) && candidates(others.front()).size() != 1) continue;
         connect(end, others.front());
         learn(end, others.front());
         learn(others.front(), end);

@@ -90,6 +90,18 @@ TEST(Join, WhatFitsTwiceStaysOpen) {
   EXPECT_EQ(ends.machine.peer(v), (DeviceRef{h, no_device}));
 }
 
+TEST(Join, AKnownIdIsEnoughBesideATwin) {
+  Ends ends;
+  const auto h = ends.host("host"), box = ends.host("box"), twin = ends.host("twin");
+  // Both hosts have the same numbers; only the first one's ids have names.
+  const DeviceRef v = ends.veth(h, "v", 5, 2, 0), in_box = ends.veth(box, "eth0", 2, 5, 0);
+  const DeviceRef in_twin = ends.veth(twin, "v", 5, 2, 0);
+  ends.machine.hosts[h].namespace_ids = {{0, "box"}};
+  join(ends.machine);
+  EXPECT_EQ(ends.machine.peer(in_box), v);
+  EXPECT_EQ(ends.machine.peer(in_twin), (DeviceRef{twin, no_device}));
+}
+
 TEST(Join, AnIdThatMeansANamespaceThatWasNotRead) {
   Ends ends;
   const auto h = ends.host("host"), x = ends.host("x");

@@ -180,14 +180,22 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
   return Stop::end(Fate::forwarded, Stage::vxlan_xmit);
 }
 
-/// The other end of a veth takes the frame if it is no longer than its MTU allows. An end that was
-/// not read is, for an uplink, a part of the outside; behind a bridge port it may be any container.
+/// A veth of the host itself with an address in a subnet, as an uplink has, and a port or the end of
+/// a container have not: where its other end was not read, the outside begins behind it.
+bool may_be_uplink(DeviceId device, const Stack& stack) {
+  const auto& addresses = stack.host.interfaces[device].addresses;
+  return stack.number == 0 && !stack.host.devices[device].port &&
+         std::any_of(addresses.begin(), addresses.end(),
+                     [](const route::InterfaceAddress& a) { return a.prefix_length < 31; });
+}
+
+/// The other end of a veth takes the frame if it is no longer than its MTU allows.
 /// Linux: drivers/net/veth.c veth_xmit; net/core/dev.c __dev_forward_skb2.
 template <Trace T>
 Stop transmit_veth(Packet& packet, Stack& stack, T&) {
   const host::DeviceRef peer = stack.machine.peer({stack.number, packet.device});
   if (peer.device == no_device) {
-    if (!stack.host.devices[packet.device].port)
+    if (may_be_uplink(packet.device, stack))
       return hand_over(packet, Handover::How::outside, {}, Stage::veth_xmit, stack);
     return Stop::end(Fate::undecided, Stage::veth_xmit,
                      Cause::on_device(DeviceCause::no_peer, packet.device));

@@ -225,12 +225,14 @@ TEST(LiveKernel, WhatElseCanTakeAPacketIsNamed) {
   const Result<Machine> live = live::read({.about = {lab.full_name("router")}});
   ASSERT_TRUE(live) << live.error().text();
   const Host& router = host_named(live.value(), "router");
-  EXPECT_THAT(
-      unmodelled_of(router),
-      testing::UnorderedElementsAre("nft chain inet fw f (hook forward, priority 5, policy drop)",
-                                    "nft chain netdev nd in (hook ingress, device va, priority 0)",
-                                    "nft chain bridge br f (hook forward, priority 0)",
-                                    "IPsec policy 1.2.3.0/24 → 4.5.6.0/24 dir out"));
+  EXPECT_THAT(unmodelled_of(router),
+              testing::UnorderedElementsAre(
+                  "nft chain inet fw f (hook forward, priority 5, policy drop)",
+                  "nft chain netdev nd in (hook ingress, device va, priority 0)",
+                  "nft chain bridge br f (hook forward, priority 0)",
+                  "nft chain inet fw quiet (hook input, priority 5)",
+                  "the order in which iptables-legacy and iptables-nft were loaded",
+                  "IPsec policy 1.2.3.0/24 → 4.5.6.0/24 dir out"));
   EXPECT_EQ(router.netfilter.rulesets.size(), 2U);
   ASSERT_TRUE(router.netfilter.sets.known);
   EXPECT_NE(router.netfilter.sets.find("blocked"), nullptr);

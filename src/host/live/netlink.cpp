@@ -47,6 +47,8 @@ Result<void> Netlink::request(std::uint16_t type, std::uint16_t flags,
     last_errno_ = ask(type, flags, body, answer);
     if (last_errno_ != EINTR) break;
   }
+  if (last_errno_ == EPERM)
+    return Error{"", 0, 0, "the kernel tells this only to root (CAP_NET_ADMIN)"};
   if (last_errno_ != 0 && last_errno_ != EINTR)
     return Error{"", 0, 0, fmt::format("netlink: {}", std::strerror(last_errno_))};
   const auto* message = reinterpret_cast<const nlmsghdr*>(answer.data());
