@@ -230,6 +230,25 @@ scenario(
     fix="must",
 )
 scenario(
+    "nft-drops-what-legacy-marks",
+    "iptables-legacy marks in FORWARD, iptables-nft drops the mark there: the later loaded is asked first, and no listing "
+    "shows which that was.",
+    [NATTED, "h: iptables-nft -A FORWARD -m mark --mark 0x1 -j DROP",
+     "h: iptables-legacy -A FORWARD -i br0 -j MARK --set-mark 0x1"],
+    OUTSIDE,
+    dies("out", "h", "nft_do_chain", "NETFILTER_DROP"),
+    undecided("order in which"),
+)
+scenario(
+    "legacy-drops-what-nft-marks",
+    "The other way round, loaded in the same order: the mark comes too late.",
+    [NATTED, "h: iptables-nft -A FORWARD -i br0 -j MARK --set-mark 0x1",
+     "h: iptables-legacy -A FORWARD -m mark --mark 0x1 -j DROP"],
+    OUTSIDE,
+    works(source=OUT),
+    undecided("order in which"),
+)
+scenario(
     "legacy-masquerade-nft-filter",
     "NAT is in iptables-legacy, the filter in iptables-nft: that is fine.",
     [NATTED.replace("iptables ", "iptables-legacy "), "h: iptables-nft -P FORWARD DROP",
