@@ -27,8 +27,9 @@ class Case:
         self.name = path.stem
         parts = re.split(r"^-- (\S+) --\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         sections = dict(zip(parts[1::2], parts[2::2]))
-        self.question, self.kernel, self.why = (
-            dict(line.split(" ", 1) for line in sections.pop(name).splitlines() if line) for name in ("question", "kernel", "why"))
+        pairs = {name: dict(line.split(" ", 1) for line in sections.pop(name).splitlines() if line)
+                 for name in ("question", "kernel", "why")}
+        self.question, self.kernel, self.why = pairs.values()
         self.files = {name: text.removesuffix("\n") for name, text in sections.items()}
 
     def unpack(self, directory):
@@ -93,7 +94,8 @@ def cause_differences(case, answer):
         has = str(cause.get(key))
         return value in has if key == "text" else has in value.split("|")
 
-    return [f"cause.{key} is {cause.get(key)!r} instead of {value}" for key, value in case.why.items() if not fits(key, value)]
+    return [f"cause.{key} is {cause.get(key)!r} instead of {value}"
+            for key, value in case.why.items() if not fits(key, value)]
 
 
 def main():

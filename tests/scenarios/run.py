@@ -92,7 +92,7 @@ class Runner:
         seen = send()
         wrong = compare.kernel(scenario, seen, self._watch is not None)
         if not wrong:
-            record.write(self._options.record, ns, scenario, seen, files)
+            record.write(self._options.record, scenario, seen, files)
         return wrong, [f"kernel: {compare.describe(seen)}"]
 
     @staticmethod

@@ -189,7 +189,8 @@ scenario(
 scenario(
     "own-uplink-for-the-containers-main-for-the-rest",
     "The containers' table knows only their uplink: a container of the other network is sought outside.",
-    [TWO_NETWORKS, UPLINK2, "h: ip rule add from 10.1.0.0/24 pref 100 table 200", "h: ip route add default via 192.0.2.1 table 200"],
+    [TWO_NETWORKS, UPLINK2, "h: ip rule add from 10.1.0.0/24 pref 100 table 200",
+     "h: ip route add default via 192.0.2.1 table 200"],
     ask("d1", "10.1.0.2:80", server="c1"),
     dies("back", "o"),
     fixed="h: ip route add 10.2.0.0/24 dev br1 table 200",

@@ -13,8 +13,9 @@ from . import compare, lab
 from .scenario import Dies, Undecided
 
 SYSCTLS = re.compile(
-    r"net\.(ipv4\.(ip_forward|ip_default_ttl|icmp_echo_\w+|icmp_errors_\w+|fib_multipath_\w+|conf\.[^.]+\.(forwarding|rp_filter|"
-    r"accept_local|route_localnet|src_valid_mark|arp_\w+|proxy_arp|ignore_routes_with_linkdown|promote_secondaries))|"
+    r"net\.(ipv4\.(ip_forward|ip_default_ttl|icmp_echo_\w+|icmp_errors_\w+|fib_multipath_\w+|"
+    r"conf\.[^.]+\.(forwarding|rp_filter|accept_local|route_localnet|src_valid_mark|arp_\w+|proxy_arp|"
+    r"ignore_routes_with_linkdown|promote_secondaries))|"
     r"bridge\.\S+|netfilter\.nf_conntrack_(tcp_loose|tcp_be_liberal|checksum)) = ")
 # What `ip -details` says of every link, word and value, and nobody asks for.
 NOISE = re.compile(
@@ -42,11 +43,11 @@ def take(ns, scenario):
     return files
 
 
-def write(directory, ns, scenario, seen, files):
+def write(directory, scenario, seen, files):
     """The case: story, question, what the kernel did, what is to blame, configuration."""
     at = scenario.question.get("at", "h")
     heading = f"{scenario.title}: {scenario.story}\nRecorded from Linux {os.uname().release.split('-')[0]}.\n"
-    sections = {"question": _lines(_question(scenario.question, at)), "kernel": _lines(_truth(ns, scenario, seen, at)),
+    sections = {"question": _lines(_question(scenario.question, at)), "kernel": _lines(_truth(scenario, seen, at)),
                 "why": _lines(_blame(scenario))} | files
     with open(os.path.join(directory, name_of(scenario.title)), "w", encoding="utf-8") as file:
         file.write(heading)
@@ -74,14 +75,15 @@ def _question(q, at):
     return pairs | {key: q[key] for key in ("sport", "size") if q.get(key)} | ({"df": "yes"} if q.get("df") else {})
 
 
-def _truth(ns, scenario, seen, at):
+def _truth(scenario, seen, at):
     """What the packet really did; `end` is the place, the function and the reason with which it was freed."""
     if seen.works:
         return {"verdict": "delivered"} | ({"source": seen.source} if seen.source else {})
     pairs = {"verdict": "dropped", "direction": seen.direction}
     if isinstance(scenario.truth, Dies):
         freed = {(where, drop.function, drop.reason) for where, drop in seen.drops}
-        end = next((one for one in compare.ends(scenario.truth, scenario.backend) if one in freed), (scenario.truth.at,))
+        claimed = compare.ends(scenario.truth, scenario.backend)
+        end = next((one for one in claimed if one in freed), (scenario.truth.at,))
         pairs["end"] = " ".join([_called(end[0], at), *end[1:]])
     return pairs | ({"source": seen.source} if seen.arrived else {})
 
