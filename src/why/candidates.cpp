@@ -322,6 +322,30 @@ Changes for_route(const Scene& s) {
   return out;
 }
 
+/// The owner of `address` hangs on a veth whose host end is in no bridge, or in another one than the
+/// segment of `end`, where it is looked for.
+Changes for_strayed_port(const host::Machine& machine, host::DeviceRef end,
+                         const wire::IpAddress& address) {
+  Changes out;
+  const auto is_bridge = [&](host::DeviceRef d) {
+    return machine.hosts[d.host].devices[d.device].kind == link::DeviceKind::bridge;
+  };
+  const host::DeviceRef bridge =
+      is_bridge(end) ? end : segment_gateway(machine, end).value_or(end);
+  if (!is_bridge(bridge)) return out;
+  const link::Devices& devices = machine.hosts[bridge.host].devices;
+  for (DeviceId d = 1; d < devices.size(); ++d) {
+    if (devices[d].kind != link::DeviceKind::veth || devices[d].master == bridge.device) continue;
+    const host::DeviceRef peer = machine.peer({bridge.host, d});
+    if (peer.device == no_device) continue;
+    const auto& theirs = machine.hosts[peer.host].interfaces[peer.device].addresses;
+    if (std::any_of(theirs.begin(), theirs.end(),
+                    [&](const auto& a) { return a.local == address; }))
+      out.push_back(set_master(machine, {bridge.host, d}, bridge.device));
+  }
+  return out;
+}
+
 /// Nobody answered for the next hop.
 Changes for_unanswered(const Scene& s) {
   Changes out;
@@ -351,17 +375,7 @@ Changes for_unanswered(const Scene& s) {
     if (step.packet == s.account.legs.front().packet && step.did == Did::translated &&
         step.by.kind() == CauseKind::rule && step.address == next_hop)
       out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
-  // A container whose host end is in no bridge, or in another one.
-  if (h.devices[device].kind == link::DeviceKind::bridge) {
-    for (DeviceId d = 1; d < h.devices.size(); ++d) {
-      if (h.devices[d].kind != link::DeviceKind::veth || h.devices[d].master == device) continue;
-      const host::DeviceRef peer = s.machine.peer({host, d});
-      if (peer.device == no_device) continue;
-      const auto& theirs = s.machine.hosts[peer.host].interfaces[peer.device].addresses;
-      if (std::any_of(theirs.begin(), theirs.end(), [&](const auto& a) { return a.local == next_hop; }))
-        out.push_back(set_master(s.machine, {host, d}, device));
-    }
-  }
+  for (Change& c : for_strayed_port(s.machine, {host, device}, next_hop)) out.push_back(std::move(c));
   return out;
 }
 
