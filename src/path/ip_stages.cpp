@@ -1,4 +1,6 @@
 // Layer 3 on the way: routing decisions, local delivery, forwarding, errors.
+#include <algorithm>
+
 #include "path/stages.hpp"
 #include "path/walk.hpp"
 
@@ -161,8 +163,26 @@ Stop error_route(Packet& packet, Stack& stack, T&) {
   return stop;
 }
 
+namespace {
+
+/// The packet is a connected socket's of this namespace, found before routing sent it on.
+/// Linux: ip_input.c, early demultiplexing.
+bool has_socket_here(const Packet& packet, const Stack& stack) {
+  const route::Flow flow = route::flow_of(packet);
+  if (flow.protocol != wire::protocol::tcp && flow.protocol != wire::protocol::udp) return false;
+  return std::any_of(stack.sockets.begin(), stack.sockets.end(), [&](const Socket& socket) {
+    return socket.protocol == flow.protocol && socket.local == flow.destination &&
+           socket.remote == flow.source && socket.local_port == flow.dport &&
+           socket.remote_port == flow.sport;
+  });
+}
+
+}  // namespace
+
 template <Trace T>
 Stop forward(Packet& packet, Stack& stack, T& trace) {
+  if (has_socket_here(packet, stack))
+    return Stop::drop(Stage::ip_forward, DropReason::NOT_SPECIFIED, packet.routing.by);
   std::vector<ip::IcmpError> errors;
   const Stop stop = ip::forward(packet, stack.host.interfaces, errors, trace);
   for (const ip::IcmpError& error : errors) send_error(packet, error, stack);

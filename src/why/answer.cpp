@@ -17,16 +17,15 @@ void blame_what_the_fix_shows(Answer& answer) {
   answer.account.end.stop.cause = *change.blames;
 }
 
-/// A change after which the packet is refused lifts one thing of two; the other is no configuration.
-void take_out_refused(Answer& answer) {
-  for (const Fix& fix : answer.fixes) {
-    if (!fix.refused) continue;
-    const Change& change = fix.changes.back();
-    answer.remarks.push_back({change.host, change.command,
-                              "would let the packet through, but then nothing listens there"});
-    break;
-  }
-  std::erase_if(answer.fixes, [](const Fix& fix) { return fix.refused; });
+/// A hole in a wall behind which nobody listens is no fix.
+void take_out_useless(Answer& answer) {
+  const auto useless = [&](const Fix& fix) { return fix.refused_in == answer.account.end.host; };
+  const auto first = std::find_if(answer.fixes.begin(), answer.fixes.end(), useless);
+  if (first == answer.fixes.end()) return;
+  const Change& change = first->changes.back();
+  answer.remarks.push_back(
+      {change.host, change.command, "would let it through, but nothing listens there"});
+  std::erase_if(answer.fixes, useless);
 }
 
 /// What the namespaces on the way did not show when they were read, and was taken for granted.
@@ -42,10 +41,12 @@ void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
 }  // namespace
 
 Answer answer(const host::Machine& machine, const Question& question) {
-  Answer a{.question = question, .account = explore(machine, question), .fixes = {}, .remarks = {}};
-  a.fixes = tried_fixes(machine, question, a.account);
+  Answer a{.question = question, .account = explore(machine, question)};
+  Tried tried = tried_fixes(machine, question, a.account);
+  a.fixes = std::move(tried.fixes);
+  a.progress = std::move(tried.progress);
   a.remarks = lint(machine, a.account);
-  take_out_refused(a);
+  take_out_useless(a);
   blame_what_the_fix_shows(a);
   add_assumed_of_hosts(machine, a.account);
   return a;

@@ -1,6 +1,7 @@
 // The whole answer to a question: what happened, why, and what lifts it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Answer {
   Question question;
   Account account;
   std::vector<Fix> fixes;       ///< tried: each gets the packet there and the answer back
+  std::optional<Progress> progress;  ///< without a fix: what gets it further
   std::vector<Remark> remarks;  ///< what looks wrong on the way, whether or not it decided
 };
 

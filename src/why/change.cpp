@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/provenance.hpp"
 #include "netfilter/print.hpp"
 #include "why/question.hpp"
 #include "why/words.hpp"
@@ -110,7 +111,8 @@ Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysct
   }
   Change c{.host = host,
            .command = fmt::format("sysctl -w {}={}", key, value),
-           .lasting = fmt::format("write \"{} = {}\" to a file in /etc/sysctl.d", key, value),
+           .lasting = host::how_to_keep_sysctl(key, std::to_string(value),
+                                               machine.hosts[host].boot_root),
            .parts = Parts::devices | Parts::bridging,
            .apply = {}};
   c.apply = [=](host::Host& h) {
@@ -122,10 +124,11 @@ Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysct
   return c;
 }
 
-Change enable_forwarding(const host::Machine&, std::uint32_t host) {
+Change enable_forwarding(const host::Machine& machine, std::uint32_t host) {
   return {.host = host,
           .command = "sysctl -w net.ipv4.ip_forward=1",
-          .lasting = "write \"net.ipv4.ip_forward = 1\" to a file in /etc/sysctl.d",
+          .lasting = host::how_to_keep_sysctl("net.ipv4.ip_forward", "1",
+                                              machine.hosts[host].boot_root),
           .parts = Parts::devices,
           .apply = [](host::Host& h) {
             h.interfaces.all.forwarding = h.interfaces.defaults.forwarding = true;
@@ -261,9 +264,16 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
 
 Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                            std::uint32_t position) {
-  const route::Rule& rule = machine.hosts[host].fib.rules[position];
+  const std::vector<route::Rule>& rules = machine.hosts[host].fib.rules;
+  const route::Rule& rule = rules[position];
+  // One of several with this preference: named by all that `ip rule` shows of it.
+  const auto same = std::count_if(rules.begin(), rules.end(), [&](const route::Rule& r) {
+    return r.preference == rule.preference;
+  });
+  const std::string line = routing_rule_line(machine.hosts[host], position);
+  const std::string selector = same > 1 ? line.substr(line.find(':') + 1) : "";
   return {.host = host,
-          .command = fmt::format("ip rule del pref {}", rule.preference),
+          .command = fmt::format("ip rule del pref {}{}", rule.preference, selector),
           .lasting = keep_network,
           .parts = Parts::routing,
           .weight = 2,

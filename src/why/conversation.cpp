@@ -136,6 +136,7 @@ class Conversation {
   Account play();
 
  private:
+  void listen();
   /// Send one leg and see where it came to. False: it ended the conversation.
   bool out_leg(std::size_t index);
   bool back_leg(std::size_t index);
@@ -169,11 +170,7 @@ Account Conversation::play() {
                                               : wire::IpAddress::any(wire::Family::ipv4),
                     question_.to, source_port(question_),
                     question_.probe == Probe::icmp ? source_port(question_) : question_.dport};
-  journey_.listen(question_.from, {.protocol = protocol_of(question_.probe),
-                                   .local = {},
-                                   .remote = question_.to,
-                                   .local_port = account_.asked.sport,
-                                   .remote_port = account_.asked.dport});
+  listen();
   bool arrived = true;
   for (std::size_t index = 0; arrived && index < script_.legs(); ++index)
     arrived = index % 2 == 0 ? out_leg(index) : back_leg(index);
@@ -188,6 +185,16 @@ Account Conversation::play() {
   if (account_.circles || !account_.unknown.empty()) account_.verdict = Verdict::undecided;
   account_.choices = chance_.asked();
   return std::move(account_);
+}
+
+/// The asker's socket takes the answer; it is bound to an address once routing has chosen one.
+void Conversation::listen() {
+  const wire::IpAddress source = account_.asked.source;
+  journey_.listen(question_.from, {.protocol = protocol_of(question_.probe),
+                                   .local = source.is_unspecified() ? wire::IpAddress{} : source,
+                                   .remote = question_.to,
+                                   .local_port = account_.asked.sport,
+                                   .remote_port = account_.asked.dport});
 }
 
 Arrival Conversation::run_leg(Way way, std::uint32_t packet) {
@@ -251,6 +258,7 @@ bool Conversation::out_leg(std::size_t index) {
       const Step& step = trace_.steps()[i];
       if (step.packet == number && step.did == Did::source_chosen) account_.asked.source = step.address;
     }
+    listen();
   }
   account_.legs.back().text = wire::describe_ip(script_.packet(index, account_.asked, ttl));
   if (arrival.kind == Arrival::Kind::lost) {
@@ -371,7 +379,9 @@ bool Conversation::check_answer(const path::JourneyEnd& end) {
     return true;
   }
   path::JourneyEnd wrong = end;
-  wrong.stop = Stop::drop(end.stop.stage, DropReason::NO_SOCKET,
+  // An echo reply is for a ping socket, and dropped where none is found.
+  const Stage stage = end.stop.stage == Stage::icmp_rcv ? Stage::ping_rcv : end.stop.stage;
+  wrong.stop = Stop::drop(stage, DropReason::NO_SOCKET,
                           Cause::nat(NatCause::answer_elsewhere, end.packet.device));
   lose(Way::back, wrong);
   return false;

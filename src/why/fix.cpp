@@ -1,9 +1,13 @@
 #include "why/fix.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "host/finish.hpp"
+#include "why/headline.hpp"
 
 namespace wayout::why {
 namespace {
@@ -100,6 +104,21 @@ bool is_refused(const Account& account) {
          account.end.stop.cause.kind() == CauseKind::socket;
 }
 
+/// How far a packet came: the way back is further than any way out.
+std::size_t distance(const Account& account) {
+  std::set<std::uint32_t> met;
+  for (const Step& step : account.steps) met.insert(step.host);
+  constexpr std::size_t whole_way_out = 1000;
+  return met.size() + (account.direction == Way::back ? whole_way_out : 0);
+}
+
+/// `in o: there is no route to the destination`.
+std::string what_stops(const host::Machine& machine, const Account& account) {
+  const std::string ended = what_ended(machine, account);
+  if (account.end.cause_host != account.end.host) return ended;
+  return fmt::format("it ends in {}: {}", machine.hosts[account.end.host].name, ended);
+}
+
 bool same_end(const Account& a, const Account& b) {
   return a.verdict == b.verdict && a.direction == b.direction && a.end.host == b.end.host &&
          a.end.stop.stage == b.end.stop.stage && a.end.stop.cause == b.end.stop.cause;
@@ -107,13 +126,15 @@ bool same_end(const Account& a, const Account& b) {
 
 class Search {
  public:
-  Search(const host::Machine& machine, const Question& question)
-      : machine_(machine), question_(question) {}
+  Search(const host::Machine& machine, const Question& question, const Account& account)
+      : machine_(machine), question_(question), furthest_(distance(account)) {}
 
   void from(const Account& account);
   std::vector<Fix> found;
+  std::optional<Progress> progress;  ///< the one that gets it furthest
 
  private:
+  void note_progress(const Change& change, const Account& next);
   /// What the sender repeats belongs to the connection that its last attempt has left.
   void forget_old_translations(Fix& fix, const Account& with_fix) const;
   /// Worth going on from: it ended elsewhere than everything tried so far on this line.
@@ -126,8 +147,16 @@ class Search {
   const Question& question_;
   std::vector<Change> changes_;
   std::vector<const Account*> line_;  ///< the accounts that led here
+  std::size_t furthest_;
   int trials_ = 0;
 };
+
+void Search::note_progress(const Change& change, const Account& next) {
+  if (next.verdict != Verdict::dropped || distance(next) <= furthest_) return;
+  furthest_ = distance(next);
+  progress = Progress{changes_, what_stops(machine_, next)};
+  progress->changes.push_back(change);
+}
 
 void Search::forget_old_translations(Fix& fix, const Account& with_fix) const {
   if (!with_fix.seen) return;
@@ -158,11 +187,15 @@ void Search::from(const Account& account) {
     if (!applied.valid()) continue;
     Account next = explore(machine_, question_);
     if (next.verdict == Verdict::delivered || is_refused(next)) {
-      found.push_back({changes_, is_refused(next)});
+      found.push_back({.changes = changes_});
+      if (is_refused(next)) found.back().refused_in = next.end.host;
       found.back().changes.push_back(change);
       forget_old_translations(found.back(), next);
       solved |= next.verdict == Verdict::delivered;
-    } else if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
+      continue;
+    }
+    note_progress(change, next);
+    if (next.verdict == Verdict::dropped && (change.prepares || is_new(next))) {
       onward.emplace_back(std::move(change), std::move(next));
     }
   }
@@ -185,18 +218,20 @@ int Fix::weight() const {
                          [](int sum, const Change& c) { return sum + c.weight; });
 }
 
-std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
+Tried tried_fixes(const host::Machine& machine, const Question& question,
                              const Account& account) {
   if (account.verdict != Verdict::dropped || is_refused(account)) return {};
-  Search search(machine, question);
+  Search search(machine, question, account);
   search.from(account);
   std::stable_sort(search.found.begin(), search.found.end(), [](const Fix& a, const Fix& b) {
-    return std::pair(a.refused, a.weight()) < std::pair(b.refused, b.weight());
+    return std::pair(a.refused_in.has_value(), a.weight()) <
+           std::pair(b.refused_in.has_value(), b.weight());
   });
-  if (!search.found.empty() && !search.found.front().refused)
-    std::erase_if(search.found, [](const Fix& fix) { return fix.refused; });
+  if (!search.found.empty() && !search.found.front().refused_in)
+    std::erase_if(search.found, [](const Fix& fix) { return fix.refused_in.has_value(); });
   if (search.found.size() > most_fixes) search.found.resize(most_fixes);
-  return std::move(search.found);
+  if (!search.found.empty()) search.progress.reset();
+  return {std::move(search.found), std::move(search.progress)};
 }
 
 }  // namespace wayout::why

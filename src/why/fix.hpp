@@ -5,6 +5,8 @@
 // from there. Only what got through is returned.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,19 @@ namespace wayout::why {
 
 struct Fix {
   std::vector<Change> changes;   ///< in the order to apply them
-  bool refused = false;          ///< it gets there, but then nothing listens: no fix yet
+  std::optional<std::uint32_t> refused_in = std::nullopt;  ///< it gets there, but nothing listens
   [[nodiscard]] int weight() const;
+};
+
+/// What helps, though not all the way: then `then` stops it, in a namespace further on.
+struct Progress {
+  std::vector<Change> changes;
+  std::string then;
+};
+
+struct Tried {
+  std::vector<Fix> fixes;
+  std::optional<Progress> progress;  ///< only when there is no fix
 };
 
 /// Changes that might lift the end of this account, best first. None of them is tried yet.
@@ -26,7 +39,7 @@ struct Fix {
 /// Every returned fix was tried: with it packets pass both ways. Smallest first, at most three; those
 /// after which the packet arrives but is refused only where there is no other. Bounded in the number
 /// of trials.
-[[nodiscard]] std::vector<Fix> tried_fixes(const host::Machine& machine, const Question& question,
+[[nodiscard]] Tried tried_fixes(const host::Machine& machine, const Question& question,
                                            const Account& account);
 
 }  // namespace wayout::why

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "why/headline.hpp"
 #include "why/report.hpp"
 #include "why/story.hpp"
 #include "why/words.hpp"
@@ -63,7 +64,9 @@ Json fix_of(const host::Machine& machine, const Fix& fix) {
     commands.push_back({{"namespace", machine.hosts[change.host].name}, {"command", change.command}});
     if (!change.lasting.empty()) lasting.push_back(change.lasting);
   }
-  return {{"commands", commands}, {"verified", true}, {"lasting", lasting}};
+  Json j{{"commands", commands}, {"verified", true}, {"lasting", lasting}};
+  if (fix.refused_in) j["refused"] = true;
+  return j;
 }
 
 }  // namespace
@@ -85,12 +88,17 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
                    ? cause_of(machine.hosts[a.end.cause_host], a.end.stop.cause)
                    : Json();
   j["translated"] = a.seen ? endpoints(*a.seen) : Json();
-  if (!a.told.empty()) j["told"] = a.told;
+  if (const std::string told = what_sender_sees(a, answer.question); !told.empty()) j["told"] = told;
   j["steps"] = Json::array();
   for (const Leg& leg : a.legs)
     for (const StoryLine& line : story(machine, a, leg, explain)) j["steps"].push_back(step_of(machine, line));
   j["fixes"] = Json::array();
   for (const Fix& fix : answer.fixes) j["fixes"].push_back(fix_of(machine, fix));
+  if (answer.progress) {
+    j["further"] = fix_of(machine, {.changes = answer.progress->changes});
+    j["further"]["verified"] = false;
+    j["further"]["then"] = answer.progress->then;
+  }
   j["remarks"] = Json::array();
   for (const Remark& r : answer.remarks)
     j["remarks"].push_back({{"namespace", machine.hosts[r.host].name}, {"line", r.line}, {"text", r.text}});

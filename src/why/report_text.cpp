@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "host/escape.hpp"
+#include "why/headline.hpp"
 #include "why/report.hpp"
 #include "why/story.hpp"
 #include "why/words.hpp"
@@ -32,6 +33,7 @@ class Report {
   void legs();
   void cause();
   void fixes();
+  void changes(const std::vector<Change>& changes);
   void list(const char* title, const std::vector<std::string>& lines);
   [[nodiscard]] std::vector<std::string> next_places() const;
   [[nodiscard]] std::string colour(const char* code, const std::string& text) const {
@@ -65,7 +67,7 @@ void Report::heading() {
     case Verdict::dropped:
       text = fmt::format("{} {} {} {}: {}", colour("1;31", "dropped:"), from,
                          a_.direction == Way::out ? "does not reach" : "gets no answer from", asked(),
-                         escaped(sentence(machine_.hosts[a_.end.cause_host], a_.end.stop)));
+                         escaped(what_ended(machine_, a_)));
       break;
     case Verdict::undecided: {
       std::string why = a_.circles ? "frames go in circles and never come to rest" : "";
@@ -73,7 +75,7 @@ void Report::heading() {
         const Unknown& u = a_.unknown.front();
         why = fmt::format("in {}, {}", name(u.host), escaped(unknown_line(machine_.hosts[u.host], u.what)));
       } else if (!a_.circles) {
-        why = escaped(sentence(machine_.hosts[a_.end.cause_host], a_.end.stop));
+        why = escaped(what_ended(machine_, a_));
       }
       text = fmt::format("{} whether {} reaches {}, because of {}", colour("1;33", "undecided:"),
                          from, asked(), why);
@@ -128,27 +130,41 @@ void Report::cause() {
                         a_.end.stop.reason == DropReason::none
                             ? ""
                             : fmt::format(" ({})", reason_name(a_.end.stop.reason)));
-    out_ += a_.told.empty() ? "told     nothing: the sender waits\n"
-                            : fmt::format("told     {}\n", a_.told);
+    const std::string told = what_sender_sees(a_, answer_.question);
+    out_ += fmt::format("told     {}\n", told.empty() ? "nothing: the sender waits" : told);
   }
   for (const Remark& r : answer_.remarks)
     out_ += fmt::format("note     {}: {} {}\n", name(r.host), escaped(r.line), escaped(r.text));
 }
 
+std::string tried(const Fix& fix) {
+  if (fix.refused_in)
+    return "tried: it gets there, and the refusal comes back (nothing listens there)";
+  return "tried: it gets there and the answer comes back";
+}
+
+void Report::changes(const std::vector<Change>& changes) {
+  for (const Change& c : changes)
+    out_ += colour("1", fmt::format("         {}# {}", name(c.host), escaped(c.command))) + "\n";
+  std::vector<std::string> said;
+  for (const Change& c : changes) {
+    if (c.lasting.empty() || std::find(said.begin(), said.end(), c.lasting) != said.end()) continue;
+    said.push_back(c.lasting);
+    out_ += fmt::format("         to keep it: {}\n", escaped(c.lasting));
+  }
+}
+
 void Report::fixes() {
   int number = 0;
   for (const Fix& fix : answer_.fixes) {
-    out_ += fmt::format("\nfix {}    tried: it gets there and the answer comes back\n", ++number);
-    for (const Change& c : fix.changes)
-      out_ += colour("1", fmt::format("         {}# {}", name(c.host), escaped(c.command))) + "\n";
-    std::vector<std::string> said;
-    for (const Change& c : fix.changes) {
-      if (c.lasting.empty() || std::find(said.begin(), said.end(), c.lasting) != said.end()) continue;
-      said.push_back(c.lasting);
-      out_ += fmt::format("         to keep it: {}\n", escaped(c.lasting));
-    }
+    out_ += fmt::format("\nfix {}    {}\n", ++number, tried(fix));
+    changes(fix.changes);
   }
-  if (a_.verdict == Verdict::dropped && answer_.fixes.empty() &&
+  if (answer_.progress) {
+    out_ += fmt::format("\nfurther  tried: no fix yet, but a part of one; then {}\n",
+                        escaped(answer_.progress->then));
+    changes(answer_.progress->changes);
+  } else if (a_.verdict == Verdict::dropped && answer_.fixes.empty() &&
       a_.end.stop.cause.kind() != CauseKind::socket)
     out_ += "\nfix      none of the changes tried gets it through\n";
 }

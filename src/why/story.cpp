@@ -56,6 +56,12 @@ const char* route_word(RouteType type) {
   }
 }
 
+/// The route would lead on, but this namespace does not forward what came in here.
+bool is_turned_down(const host::Host& host, const Step& step, RouteType decided) {
+  return decided == RouteType::unreachable && step.by.kind() == CauseKind::route &&
+         host.fib.route(step.by.route()).type == RouteType::unicast;
+}
+
 class Teller {
  public:
   Teller(const host::Machine& machine, const Account& account, const Leg& leg, bool all)
@@ -63,7 +69,12 @@ class Teller {
 
   std::vector<StoryLine> tell() {
     for (const Step& step : account_.steps)
-      if (step.packet == leg_.packet) one(step);
+      if (step.packet == leg_.packet) {
+        one(step);
+        if (step.device == no_device) continue;
+        last_host_ = step.host;
+        last_device_ = device(step, step.device);
+      }
     return std::move(lines_);
   }
 
@@ -74,12 +85,14 @@ class Teller {
     return id < host_of(step).devices.size() ? host_of(step).devices[id].name : "";
   }
 
-  void add(const Step& step, std::string stage, std::string did, std::string text, std::string line,
-           DeviceId at = no_device) {
+  /// Steps of hooks do not say where the packet is: it is where it was.
+  void add(const Step& step, std::string stage, std::string did, std::string text, std::string line) {
+    std::string at = device(step, step.device);
+    if (at.empty() && step.host == last_host_) at = last_device_;
     lines_.push_back({.way = leg_.way,
                       .packet = step.packet,
                       .host = step.host,
-                      .device = device(step, at != no_device ? at : step.device),
+                      .device = std::move(at),
                       .stage = std::move(stage),
                       .did = std::move(did),
                       .text = std::move(text),
@@ -95,6 +108,8 @@ class Teller {
   const Account& account_;
   const Leg& leg_;
   bool all_;
+  std::uint32_t last_host_ = 0;
+  std::string last_device_;
   std::vector<StoryLine> lines_;
 };
 
@@ -156,9 +171,11 @@ void Teller::one(const Step& step) {
       add(step, stage, "source", step.address.text(), "");
       break;
     case Did::routed: {
-      const std::string word = route_word(static_cast<RouteType>(step.value));
+      const auto type = static_cast<RouteType>(step.value);
+      const std::string word = route_word(type);
       add(step, stage, "routed",
-          !word.empty() ? word
+          is_turned_down(host, step, type) ? "not forwarded"
+          : !word.empty()                  ? word
           : step.address.is_set()
               ? fmt::format("via {} dev {}", step.address.text(), device(step, step.device))
               : fmt::format("on-link dev {}", device(step, step.device)),

@@ -258,7 +258,7 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
     case CauseKind::no_route: return "no route";
     case CauseKind::routing_rule: return routing_rule_line(host, cause.value());
     case CauseKind::neighbour:
-      return fmt::format("neighbour on {}", device_name(host, cause.device()));
+      return fmt::format("an entry of `ip neigh` on {}", device_name(host, cause.device()));
     case CauseKind::bridge:
       return fmt::format("port {} {}", device_name(host, cause.device()),
                          bridge_phrase(static_cast<BridgeCause>(cause.value())));
@@ -298,10 +298,9 @@ std::string sentence(const host::Host& host, const Stop& stop) {
                                                          : std::string("the policy"),
                          "in chain " + place.chain, place.table, line);
     }
-    case CauseKind::route: return fmt::format("the route: {}", line);
+    case CauseKind::route: return fmt::format("this route: {}", line);
     case CauseKind::no_route: return "there is no route to the destination";
-    case CauseKind::routing_rule: return fmt::format("the routing rule: {}", line);
-    case CauseKind::neighbour: return fmt::format("no answer from the {}", line);
+    case CauseKind::routing_rule: return fmt::format("this routing rule: {}", line);
     case CauseKind::mtu: return fmt::format("it is too big for {}", line);
     case CauseKind::bridge:
     case CauseKind::device: return line;

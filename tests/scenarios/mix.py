@@ -124,7 +124,8 @@ class Judge:
         if not offered:
             return "", [said, kernel, "no fix"]
         again = send() if not wrong else None
-        if wrong or not again.works:
+        refused = again and answer["fixes"][0].get("refused") and again.error == "ECONNREFUSED"
+        if wrong or not (again.works or refused):
             return "fix", [said, kernel, f"{answer['fixes'][0]['commands']}", *wrong,
                            *([f"then: {compare.describe(again)}"] if again else [])]
         return "", [said, kernel]

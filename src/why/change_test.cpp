@@ -1,0 +1,338 @@
+// Each change: the command that is shown, and what it does to the model.
+#include "why/change.hpp"
+
+#include <gmock/gmock.h>
+
+#include "conntrack/listing.hpp"
+#include "host/finish.hpp"
+#include "netfilter/read.hpp"
+#include "why/test_question.hpp"
+
+namespace wayout::why {
+namespace {
+
+using host::TestMachine;
+using host::two_containers;
+using netfilter::TableKind;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// A machine, and a change made to it as a trial does.
+struct Changed {
+  explicit Changed(const TestMachine& text) : machine(text.read()) {}
+
+  host::Host& host(const char* name = "host") {
+    return machine.hosts[host::position(machine, name)];
+  }
+  [[nodiscard]] DeviceId device(const char* name) const { return machine.hosts[0].devices.find(name); }
+  /// Make the change; its command.
+  std::string make(const Change& change) {
+    change.apply(machine.hosts[change.host]);
+    const Result<void> finished = host::finish(machine);
+    EXPECT_TRUE(finished) << (finished ? "" : finished.error().text());
+    return change.command;
+  }
+  [[nodiscard]] RuleRef chain(TableKind kind, const char* name, std::uint8_t ruleset = 0) const {
+    const auto& tables = machine.hosts[0].netfilter.rulesets[ruleset].tables;
+    for (std::uint8_t t = 0; t < tables.size(); ++t)
+      if (tables[t].kind == kind)
+        return {ruleset, t, static_cast<std::uint16_t>(tables[t].find(name)), 0};
+    ADD_FAILURE() << "no table for " << name;
+    return {};
+  }
+  /// The rules of a chain as `iptables -S` prints them.
+  [[nodiscard]] std::vector<std::string> rules(TableKind kind, const char* name) const {
+    RuleRef ref = chain(kind, name);
+    const auto count = machine.hosts[0].netfilter.chain(ref).rules.size();
+    std::vector<std::string> lines;
+    for (ref.rule = 0; ref.rule < count; ++ref.rule)
+      lines.push_back(cause_line(machine.hosts[0], Cause::rule(ref)));
+    return lines;
+  }
+  /// The routes of table main as `ip route` prints them.
+  [[nodiscard]] std::vector<std::string> routes(const char* name = "host") const {
+    const host::Host& h = machine.hosts[host::position(machine, name)];
+    std::vector<std::string> lines;
+    for (std::uint32_t t = 0; t < h.fib.tables.size(); ++t)
+      for (std::uint32_t r = 0; h.fib.tables[t].id == route::table_main &&
+                                r < h.fib.tables[t].routes.size(); ++r)
+        lines.push_back(route_line(h, {t, r}));
+    return lines;
+  }
+
+  host::Machine machine;
+};
+
+netfilter::Rule rule(const char* line, const char* table = "filter") {
+  const auto set = netfilter::read_save(
+      fmt::format("*{}\n:x - [0:0]\n-A x {}\nCOMMIT\n", table, line), "rule", {});
+  EXPECT_TRUE(set) << line;
+  const netfilter::Table& table = set.value().tables.at(0);
+  return table.chains[static_cast<std::size_t>(table.find("x"))].rules.at(0);
+}
+
+TEST(Change, ASysctlOfADevice) {
+  Changed c(two_containers());
+  const Change change = set_sysctl(c.machine, 0, Sysctl::rp_filter, c.device("eth0"), 2);
+  EXPECT_EQ(c.make(change), "sysctl -w net.ipv4.conf.eth0.rp_filter=2");
+  EXPECT_EQ(change.lasting, "write \"net.ipv4.conf.eth0.rp_filter = 2\" to a file in /etc/sysctl.d");
+  EXPECT_EQ(c.host().interfaces[c.device("eth0")].conf.rp_filter, 2);
+  EXPECT_EQ(c.host().interfaces[c.device("br0")].conf.rp_filter, 0);
+}
+
+TEST(Change, ASysctlOfAll) {
+  Changed c(two_containers());
+  EXPECT_EQ(c.make(set_sysctl(c.machine, 0, Sysctl::arp_ignore, all_devices, 1)),
+            "sysctl -w net.ipv4.conf.all.arp_ignore=1");
+  EXPECT_EQ(c.host().interfaces.all.arp_ignore, 1);
+}
+
+TEST(Change, ASysctlOfTheNamespace) {
+  Changed c(two_containers());
+  EXPECT_EQ(c.make(set_sysctl(c.machine, 0, Sysctl::bridge_nf_call_iptables, no_device, 0)),
+            "sysctl -w net.bridge.bridge-nf-call-iptables=0");
+  EXPECT_FALSE(c.host().bridging.nf_call_iptables);
+}
+
+TEST(Change, IpForwardIsForwardingOfEveryDevice) {
+  Changed c(two_containers().set("host/sysctl.txt", "net.ipv4.ip_forward = 0\n"
+                                                    "net.ipv4.conf.br0.forwarding = 0\n"));
+  EXPECT_EQ(c.make(enable_forwarding(c.machine, 0)), "sysctl -w net.ipv4.ip_forward=1");
+  EXPECT_TRUE(c.host().interfaces.all.forwarding);
+  EXPECT_TRUE(c.host().interfaces[c.device("br0")].conf.forwarding);
+  EXPECT_EQ(c.host().sysctls.at("net.ipv4.conf.br0.forwarding"), "1");
+}
+
+TestMachine three_rules() {
+  return two_containers().rules("filter",
+                                "-A FORWARD -i a -j DROP\n-A FORWARD -i b -j DROP\n"
+                                "-A FORWARD -i c -j DROP\n");
+}
+
+TEST(Change, ARuleBeforeAnother) {
+  const struct {
+    std::uint32_t at;
+    const char* command;
+  } rows[] = {{0, "iptables -I FORWARD -i new -j ACCEPT"},
+              {1, "iptables -I FORWARD 2 -i new -j ACCEPT"},
+              {3, "iptables -A FORWARD -i new -j ACCEPT"}};
+  for (const auto& row : rows) {
+    Changed c(three_rules());
+    const RuleRef forward = c.chain(TableKind::filter, "FORWARD");
+    EXPECT_EQ(c.make(insert_rule(c.machine, 0, forward, row.at, rule("-i new -j ACCEPT"))),
+              row.command);
+    const auto rules = c.rules(TableKind::filter, "FORWARD");
+    ASSERT_THAT(rules, SizeIs(4));
+    EXPECT_EQ(rules[row.at], "-A FORWARD -i new -j ACCEPT");
+  }
+}
+
+TEST(Change, ARuleDeleted) {
+  Changed c(three_rules());
+  RuleRef second = c.chain(TableKind::filter, "FORWARD");
+  second.rule = 1;
+  EXPECT_EQ(c.make(delete_rule(c.machine, 0, second)), "iptables -D FORWARD -i b -j DROP");
+  EXPECT_THAT(c.rules(TableKind::filter, "FORWARD"),
+              ElementsAre("-A FORWARD -i a -j DROP", "-A FORWARD -i c -j DROP"));
+}
+
+TEST(Change, ARuleOfTheOtherIptables) {
+  Changed c(two_containers().rules("filter", "-A FORWARD -j DROP\n",
+                                   "host/iptables-legacy-save.txt"));
+  EXPECT_EQ(c.make(delete_rule(c.machine, 0, c.chain(TableKind::filter, "FORWARD"))),
+            "iptables-legacy -D FORWARD -j DROP");
+}
+
+TEST(Change, ARuleInATableThatIsNotThereYet) {
+  Changed c(two_containers().set("host/iptables-save.txt", ""));
+  const auto masquerade = rule("-s 10.1.0.0/24 ! -o br0 -j MASQUERADE", "nat");
+  EXPECT_EQ(c.make(add_rule(c.machine, 0, TableKind::nat, Hook::postrouting, false, masquerade)),
+            "iptables -t nat -A POSTROUTING -s 10.1.0.0/24 ! -o br0 -j MASQUERADE");
+  EXPECT_THAT(c.rules(TableKind::nat, "POSTROUTING"),
+              ElementsAre("-A POSTROUTING -s 10.1.0.0/24 ! -o br0 -j MASQUERADE"));
+  EXPECT_EQ(c.make(add_rule(c.machine, 0, TableKind::nat, Hook::postrouting, true,
+                            rule("-s 10.1.0.2 -j ACCEPT"))),
+            "iptables -t nat -I POSTROUTING -s 10.1.0.2/32 -j ACCEPT");
+  EXPECT_THAT(c.rules(TableKind::nat, "POSTROUTING"), SizeIs(2));
+  EXPECT_TRUE(c.host().conntrack_config.enabled) << "NAT needs it";
+}
+
+TEST(Change, WhatARuleSaysIsQuotedForAShell) {
+  Changed c(two_containers());
+  const RuleRef chain = c.chain(TableKind::nat, "POSTROUTING");
+  const auto hostile = rule(R"(-m comment --comment "$(reboot) \"quoted\"" -j ACCEPT)");
+  EXPECT_EQ(insert_rule(c.machine, 0, chain, 0, hostile).command,
+            R"(iptables -t nat -I POSTROUTING -m comment --comment '$(reboot) "quoted"' -j ACCEPT)");
+  const auto inverted = rule("! -i br0 -j ACCEPT");
+  EXPECT_EQ(insert_rule(c.machine, 0, chain, 0, inverted).command,
+            "iptables -t nat -I POSTROUTING ! -i br0 -j ACCEPT");
+}
+
+TEST(Change, ADefaultRoute) {
+  Changed c(two_containers());
+  const auto gateway = wire::IpAddress::v4(198, 51, 100, 7);
+  EXPECT_EQ(c.make(default_route(c.machine, 0, gateway, c.device("eth0"))),
+            "ip route replace default via 198.51.100.7 dev eth0");
+  EXPECT_THAT(c.routes(), testing::Contains("default via 198.51.100.7 dev eth0"));
+  EXPECT_THAT(c.routes(), testing::Not(testing::Contains(HasSubstr("198.51.100.1 dev"))));
+}
+
+TEST(Change, ARoute) {
+  Changed c(two_containers());
+  const auto gateway = wire::IpAddress::v4(10, 1, 0, 2);
+  EXPECT_EQ(c.make(add_route(c.machine, 0, *wire::Prefix::parse("203.0.113.0/24"), gateway,
+                             c.device("br0"))),
+            "ip route replace 203.0.113.0/24 via 10.1.0.2 dev br0");
+  EXPECT_THAT(c.routes(), testing::Contains("203.0.113.0/24 via 10.1.0.2 dev br0"));
+}
+
+TEST(Change, ARouteDeleted) {
+  const struct {
+    const char* route;
+    const char* command;
+  } rows[] = {
+      {"203.0.113.0/24 via 198.51.100.9 dev eth0", "ip route del 203.0.113.0/24"},
+      {"blackhole 203.0.113.0/24", "ip route del blackhole 203.0.113.0/24"},
+      {"prohibit 203.0.113.0/24 metric 7", "ip route del prohibit 203.0.113.0/24 metric 7"},
+      {"unreachable default metric 9", "ip route del unreachable default metric 9"},
+      {"blackhole 203.0.113.0/24 table 77", "ip route del blackhole 203.0.113.0/24 table 77"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.route);
+    Changed c(two_containers().append("host/ip-route.txt", fmt::format("{}\n", row.route)));
+    const auto& tables = c.host().fib.tables;
+    std::optional<RouteRef> wanted;
+    for (std::uint32_t t = 0; t < tables.size(); ++t)
+      for (std::uint32_t r = 0; r < tables[t].routes.size(); ++r)
+        if (std::string(row.route).starts_with(route_line(c.host(), {t, r}).substr(0, 25)))
+          wanted = RouteRef{t, r};
+    ASSERT_TRUE(wanted);
+    const std::size_t before = tables[wanted->table].routes.size();
+    EXPECT_EQ(c.make(delete_route(c.machine, 0, *wanted)), row.command);
+    EXPECT_EQ(c.host().fib.tables[wanted->table].routes.size(), before - 1);
+  }
+}
+
+TEST(Change, ARoutingRuleDeleted) {
+  Changed c(two_containers().set("host/ip-rule.txt",
+                                 "0: from all lookup local\n100: from all prohibit\n"
+                                 "32766: from all lookup main\n"));
+  EXPECT_EQ(c.make(delete_routing_rule(c.machine, 0, 1)), "ip rule del pref 100");
+  EXPECT_THAT(c.host().fib.rules, SizeIs(2));
+}
+
+TEST(Change, ALinkUpBringsItsRoutesBack) {
+  Changed c(two_containers()
+                .edit("host/ip-addr.txt", "<BROADCAST,MULTICAST,UP,LOWER_UP>",
+                      "<BROADCAST,MULTICAST>", ": eth0@")
+                .set("host/ip-route.txt", ""));
+  const Change change = link_up(c.machine, {0, c.device("eth0")});
+  EXPECT_EQ(c.make(change), "ip link set eth0 up");
+  EXPECT_TRUE(c.host().devices[c.device("eth0")].running());
+  EXPECT_THAT(c.routes(), testing::Contains(testing::StartsWith("198.51.100.0/24 dev eth0")));
+  EXPECT_THAT(c.routes(), testing::Not(testing::Contains(testing::StartsWith("default"))));
+  EXPECT_TRUE(change.prepares);
+}
+
+TEST(Change, APortOfABridge) {
+  Changed c(two_containers().edit("host/ip-addr.txt", " master br0", "", ": vethc1@"));
+  const Change change = set_master(c.machine, {0, c.device("vethc1")}, c.device("br0"));
+  EXPECT_EQ(c.make(change), "ip link set vethc1 master br0");
+  EXPECT_EQ(c.host().devices[c.device("vethc1")].master, c.device("br0"));
+  EXPECT_TRUE(c.host().devices[c.device("vethc1")].port);
+}
+
+TEST(Change, AnMtu) {
+  Changed c(two_containers());
+  EXPECT_EQ(c.make(set_mtu(c.machine, {0, c.device("eth0")}, 9000)), "ip link set eth0 mtu 9000");
+  EXPECT_EQ(c.host().devices[c.device("eth0")].mtu_bytes, 9000u);
+  EXPECT_EQ(c.host().interfaces[c.device("eth0")].mtu_bytes, 9000u);
+}
+
+TEST(Change, AnAddressAndItsRoutes) {
+  Changed c(two_containers());
+  const auto address = wire::IpAddress::v4(10, 7, 0, 1);
+  EXPECT_EQ(c.make(add_address(c.machine, {0, c.device("br0")}, address, 24)),
+            "ip addr add 10.7.0.1/24 dev br0");
+  EXPECT_EQ(c.host().interfaces.owner_of(address), c.device("br0"));
+  EXPECT_THAT(c.routes(), testing::Contains(testing::StartsWith("10.7.0.0/24 dev br0")));
+}
+
+TEST(Change, AFlagOfAPort) {
+  Changed c(two_containers());
+  EXPECT_EQ(c.make(set_port(c.machine, {0, c.device("vethc1")}, "hairpin", "on",
+                            [](link::BridgePort& port) { port.hairpin = true; })),
+            "bridge link set dev vethc1 hairpin on");
+  EXPECT_TRUE(c.host().devices[c.device("vethc1")].port->hairpin);
+}
+
+TEST(Change, StpOff) {
+  Changed c(two_containers().edit("host/ip-addr.txt", "stp_state 0", "stp_state 1"));
+  EXPECT_TRUE(c.host().devices[c.device("br0")].bridge.stp);
+  EXPECT_EQ(c.make(disable_stp(c.machine, {0, c.device("br0")})),
+            "ip link set br0 type bridge stp_state 0");
+  EXPECT_FALSE(c.host().devices[c.device("br0")].bridge.stp);
+}
+
+TEST(Change, ANeighbourForgotten) {
+  Changed c(two_containers().set("host/ip-neigh.txt",
+                                 "198.51.100.1 dev eth0 lladdr 02:77:00:00:00:ee PERMANENT\n"
+                                 "198.51.100.2 dev eth0 lladdr 02:77:00:00:00:ef PERMANENT\n"));
+  const Change change = delete_neighbour(c.machine, {0, c.device("eth0")},
+                                         wire::IpAddress::v4(198, 51, 100, 1));
+  EXPECT_EQ(c.make(change), "ip neigh del 198.51.100.1 dev eth0");
+  ASSERT_THAT(c.host().neighbours, SizeIs(1));
+  EXPECT_EQ(c.host().neighbours[0].address.text(), "198.51.100.2");
+  EXPECT_THAT(change.lasting, IsEmpty());
+}
+
+TEST(Change, AnFdbEntryForgotten) {
+  Changed c(two_containers().set("host/bridge-fdb.txt",
+                                 "02:77:00:00:00:aa dev vethc1 master br0 static\n"));
+  ASSERT_THAT(c.host().bridging.fdb, SizeIs(1));
+  EXPECT_EQ(c.make(delete_fdb(c.machine, 0, c.host().bridging.fdb[0])),
+            "bridge fdb del 02:77:00:00:00:aa dev vethc1 master");
+  EXPECT_THAT(c.host().bridging.fdb, IsEmpty());
+}
+
+TEST(Change, AConnectionForgotten) {
+  const struct {
+    const char* listed;
+    const char* command;
+  } rows[] = {
+      {"ipv4 2 tcp 6 100 ESTABLISHED src=10.1.0.2 dst=198.51.100.1 sport=40000 dport=80 "
+       "src=198.51.100.1 dst=198.51.100.10 sport=80 dport=40000 [ASSURED] mark=0 use=1\n",
+       "conntrack -D -s 10.1.0.2 -d 198.51.100.1 -p tcp --sport 40000 --dport 80"},
+      {"ipv4 2 udp 17 100 src=10.1.0.2 dst=198.51.100.1 sport=40000 dport=53 "
+       "[UNREPLIED] src=198.51.100.1 dst=198.51.100.10 sport=53 dport=40000 mark=0 use=1\n",
+       "conntrack -D -s 10.1.0.2 -d 198.51.100.1 -p udp --sport 40000 --dport 53"},
+      {"ipv4 2 icmp 1 100 src=10.1.0.2 dst=198.51.100.1 type=8 code=0 id=7 "
+       "src=198.51.100.1 dst=198.51.100.10 type=0 code=0 id=7 mark=0 use=1\n",
+       "conntrack -D -s 10.1.0.2 -d 198.51.100.1 -p icmp --icmp-id 7"},
+  };
+  for (const auto& row : rows) {
+    Changed c(two_containers().set("host/conntrack.txt", row.listed));
+    ASSERT_THAT(c.host().connections, SizeIs(1));
+    EXPECT_EQ(c.make(delete_connection(c.machine, 0, c.host().connections[0])), row.command);
+    EXPECT_THAT(c.host().connections, IsEmpty());
+  }
+}
+
+TEST(Change, NamesOfDevicesAreOneWordToAShell) {
+  Changed c(two_containers());
+  c.host().devices[c.device("eth0")].name = "$(id)";
+  const host::DeviceRef device{0, c.machine.hosts[0].devices.find("$(id)")};
+  const auto gateway = wire::IpAddress::v4(198, 51, 100, 1);
+  for (const std::string& command :
+       {link_up(c.machine, device).command, set_mtu(c.machine, device, 1500).command,
+        add_address(c.machine, device, gateway, 24).command,
+        default_route(c.machine, 0, gateway, device.device).command,
+        delete_neighbour(c.machine, device, gateway).command}) {
+    EXPECT_THAT(command, HasSubstr("'$(id)'"));
+  }
+}
+
+}  // namespace
+}  // namespace wayout::why
