@@ -26,7 +26,9 @@ struct Changed {
   host::Host& host(const char* name = "host") {
     return machine.hosts[host::position(machine, name)];
   }
-  [[nodiscard]] DeviceId device(const char* name) const { return machine.hosts[0].devices.find(name); }
+  [[nodiscard]] DeviceId device(const char* name) const {
+    return machine.hosts[0].devices.find(name);
+  }
   /// Make the change; its command.
   std::string make(const Change& change) {
     change.apply(machine.hosts[change.host]);
@@ -56,8 +58,8 @@ struct Changed {
     const host::Host& h = machine.hosts[host::position(machine, name)];
     std::vector<std::string> lines;
     for (std::uint32_t t = 0; t < h.fib.tables.size(); ++t)
-      for (std::uint32_t r = 0; h.fib.tables[t].id == route::table_main &&
-                                r < h.fib.tables[t].routes.size(); ++r)
+      for (std::uint32_t r = 0;
+           h.fib.tables[t].id == route::table_main && r < h.fib.tables[t].routes.size(); ++r)
         lines.push_back(route_line(h, {t, r}));
     return lines;
   }
@@ -69,15 +71,16 @@ netfilter::Rule rule(const char* line, const char* table = "filter") {
   const auto set = netfilter::read_save(
       fmt::format("*{}\n:x - [0:0]\n-A x {}\nCOMMIT\n", table, line), "rule", {});
   EXPECT_TRUE(set) << line;
-  const netfilter::Table& table = set.value().tables.at(0);
-  return table.chains[static_cast<std::size_t>(table.find("x"))].rules.at(0);
+  const netfilter::Table& read = set.value().tables.at(0);
+  return read.chains[static_cast<std::size_t>(read.find("x"))].rules.at(0);
 }
 
 TEST(Change, ASysctlOfADevice) {
   Changed c(two_containers());
   const Change change = set_sysctl(c.machine, 0, Sysctl::rp_filter, c.device("eth0"), 2);
   EXPECT_EQ(c.make(change), "sysctl -w net.ipv4.conf.eth0.rp_filter=2");
-  EXPECT_EQ(change.lasting, "write \"net.ipv4.conf.eth0.rp_filter = 2\" to a file in /etc/sysctl.d");
+  EXPECT_EQ(change.lasting,
+            "write \"net.ipv4.conf.eth0.rp_filter = 2\" to a file in /etc/sysctl.d");
   EXPECT_EQ(c.host().interfaces[c.device("eth0")].conf.rp_filter, 2);
   EXPECT_EQ(c.host().interfaces[c.device("br0")].conf.rp_filter, 0);
 }
@@ -97,8 +100,9 @@ TEST(Change, ASysctlOfTheNamespace) {
 }
 
 TEST(Change, IpForwardIsForwardingOfEveryDevice) {
-  Changed c(two_containers().set("host/sysctl.txt", "net.ipv4.ip_forward = 0\n"
-                                                    "net.ipv4.conf.br0.forwarding = 0\n"));
+  Changed c(two_containers().set("host/sysctl.txt",
+                                 "net.ipv4.ip_forward = 0\n"
+                                 "net.ipv4.conf.br0.forwarding = 0\n"));
   EXPECT_EQ(c.make(enable_forwarding(c.machine, 0)), "sysctl -w net.ipv4.ip_forward=1");
   EXPECT_TRUE(c.host().interfaces.all.forwarding);
   EXPECT_TRUE(c.host().interfaces[c.device("br0")].conf.forwarding);
@@ -139,8 +143,8 @@ TEST(Change, ARuleDeleted) {
 }
 
 TEST(Change, ARuleOfTheOtherIptables) {
-  Changed c(two_containers().rules("filter", "-A FORWARD -j DROP\n",
-                                   "host/iptables-legacy-save.txt"));
+  Changed c(
+      two_containers().rules("filter", "-A FORWARD -j DROP\n", "host/iptables-legacy-save.txt"));
   EXPECT_EQ(c.make(delete_rule(c.machine, 0, c.chain(TableKind::filter, "FORWARD"))),
             "iptables-legacy -D FORWARD -j DROP");
 }
@@ -163,8 +167,9 @@ TEST(Change, WhatARuleSaysIsQuotedForAShell) {
   Changed c(two_containers());
   const RuleRef chain = c.chain(TableKind::nat, "POSTROUTING");
   const auto hostile = rule(R"(-m comment --comment "$(reboot) \"quoted\"" -j ACCEPT)");
-  EXPECT_EQ(insert_rule(c.machine, 0, chain, 0, hostile).command,
-            R"(iptables -t nat -I POSTROUTING -m comment --comment '$(reboot) "quoted"' -j ACCEPT)");
+  EXPECT_EQ(
+      insert_rule(c.machine, 0, chain, 0, hostile).command,
+      R"(iptables -t nat -I POSTROUTING -m comment --comment '$(reboot) "quoted"' -j ACCEPT)");
   const auto inverted = rule("! -i br0 -j ACCEPT");
   EXPECT_EQ(insert_rule(c.machine, 0, chain, 0, inverted).command,
             "iptables -t nat -I POSTROUTING ! -i br0 -j ACCEPT");
@@ -280,8 +285,8 @@ TEST(Change, ANeighbourForgotten) {
   Changed c(two_containers().set("host/ip-neigh.txt",
                                  "198.51.100.1 dev eth0 lladdr 02:77:00:00:00:ee PERMANENT\n"
                                  "198.51.100.2 dev eth0 lladdr 02:77:00:00:00:ef PERMANENT\n"));
-  const Change change = delete_neighbour(c.machine, {0, c.device("eth0")},
-                                         wire::IpAddress::v4(198, 51, 100, 1));
+  const Change change =
+      delete_neighbour(c.machine, {0, c.device("eth0")}, wire::IpAddress::v4(198, 51, 100, 1));
   EXPECT_EQ(c.make(change), "ip neigh del 198.51.100.1 dev eth0");
   ASSERT_THAT(c.host().neighbours, SizeIs(1));
   EXPECT_EQ(c.host().neighbours[0].address.text(), "198.51.100.2");

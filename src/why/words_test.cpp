@@ -25,7 +25,8 @@ class Words : public testing::Test {
  protected:
   [[nodiscard]] const host::Host& h() const { return machine_.hosts[0]; }
   [[nodiscard]] DeviceId device(const char* name) const { return h().devices.find(name); }
-  [[nodiscard]] RuleRef rule(netfilter::TableKind table, const char* chain, std::uint32_t number) const {
+  [[nodiscard]] RuleRef rule(netfilter::TableKind table, const char* chain,
+                             std::uint32_t number) const {
     const auto& tables = h().netfilter.rulesets[0].tables;
     for (std::uint8_t t = 0; t < tables.size(); ++t)
       if (tables[t].kind == table)
@@ -76,7 +77,8 @@ TEST_F(Words, OfRules) {
 
 TEST_F(Words, OfSysctls) {
   check({
-      {Cause::sysctl(Sysctl::rp_filter, device("eth0")), "sysctl", "net.ipv4.conf.all.rp_filter = 0",
+      {Cause::sysctl(Sysctl::rp_filter, device("eth0")), "sysctl",
+       "net.ipv4.conf.all.rp_filter = 0",
        "the source has no valid way back through eth0 (net.ipv4.conf.all.rp_filter = 0)"},
       {Cause::sysctl(Sysctl::route_localnet, device("br0")), "sysctl",
        "net.ipv4.conf.br0.route_localnet = 0", nullptr},
@@ -168,7 +170,8 @@ TEST_F(Words, OfTheRest) {
       {Cause::nat(N::ports_exhausted), "nat", "no port is left to translate to", nullptr},
       {Cause::conntrack(ConntrackCause::table_full), "conntrack", "the connection table is full",
        nullptr},
-      {Cause::conntrack(ConntrackCause::invalid), "conntrack", "conntrack calls it INVALID", nullptr},
+      {Cause::conntrack(ConntrackCause::invalid), "conntrack", "conntrack calls it INVALID",
+       nullptr},
       {Cause::address(A::martian_source), "address", "its source address is impossible (martian)",
        nullptr},
       {Cause::address(A::not_answered, eth0), "neighbour",
@@ -254,7 +257,8 @@ TEST(ShellWord, OnlyWhatNeedsItIsQuoted) {
       {"!", "'!'"},
       {"*", "'*'"},
   };
-  for (const auto& row : rows) EXPECT_EQ(shell_word(row.word), row.quoted);
+  for (const auto& row : rows)
+    EXPECT_EQ(shell_word(row.word), row.quoted);
 }
 
 }  // namespace
