@@ -93,6 +93,7 @@ struct Host {
   bool listeners_known = false;
   std::vector<Unmodelled> unmodelled;
   std::unordered_map<std::string, std::string> sysctls;  ///< every one read, by full name
+  std::string boot_root;               ///< where its files of sysctls at boot are (provenance.hpp)
 
   std::vector<std::string> assumed;    ///< what was missing and taken as the kernel's default
 };

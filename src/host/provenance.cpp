@@ -1,8 +1,12 @@
 #include "host/provenance.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
+#include <glob.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -123,9 +127,9 @@ class Finder {
     return file ? std::move(*file) : std::nullopt;
   }
 
-  void add(Who who, const std::string& file, std::size_t line, std::string_view text,
-           std::string_view value) {
-    found_.push_back({who, file, line, std::string(text), std::string(value)});
+  void add(Who who, std::string key, const std::string& file, std::size_t line,
+           std::string_view text, std::string_view value) {
+    found_.push_back({who, std::move(key), file, line, std::string(text), std::string(value)});
   }
 
   void read_sysctl_file(const std::string& path, Who who) {
@@ -137,13 +141,16 @@ class Finder {
       if (text.starts_with('-')) text.remove_prefix(1);  // failure does not matter
       const std::size_t sign = text.find('=');
       if (sign == std::string_view::npos) return true;
-      if (names_one_of(dotted(trimmed(text.substr(0, sign))), keys_))
-        add(who, path, number, trimmed(line), trimmed(text.substr(sign + 1)));
+      std::string name = dotted(trimmed(text.substr(0, sign)));
+      if (names_one_of(name, keys_))
+        add(who, std::move(name), path, number, trimmed(line), trimmed(text.substr(sign + 1)));
       return true;
     });
   }
 
   // ------------------------------------------------------------ systemd-networkd
+
+  static constexpr const char* forwarding = "net.ipv4.ip_forward";
 
   /// `[Network] IPForward=yes` of a .network file, `IPv4Forwarding=` since systemd 256; also in
   /// networkd.conf. Either turns forwarding on for the whole namespace.
@@ -177,7 +184,7 @@ class Finder {
                       (key == "IPForward" && value == "ipv4");
       const bool off = value == "no" || value == "false" || value == "off" || value == "0" ||
                        (key == "IPForward" && value == "ipv6");
-      if (on || off) add(Who::networkd, path, number, text, on ? "1" : "0");
+      if (on || off) add(Who::networkd, forwarding, path, number, text, on ? "1" : "0");
       return true;
     });
   }
@@ -191,13 +198,14 @@ class Finder {
     const nlohmann::json config =
         file ? nlohmann::json::parse(file->text, nullptr, false) : nlohmann::json();
     if (config.is_object() && config.contains("ip-forward") && config["ip-forward"].is_boolean()) {
-      if (config["ip-forward"].get<bool>()) add(Who::docker, path, 0, "\"ip-forward\": true", "1");
+      if (config["ip-forward"].get<bool>())
+        add(Who::docker, forwarding, path, 0, "\"ip-forward\": true", "1");
       return;
     }
     std::error_code error;
-    for (const char* daemon : {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"})
+    for (const char* daemon : boot_programs())
       if (fs::exists(real(daemon), error))
-        return add(Who::docker, daemon, 0, "turns forwarding on when it starts", "1");
+        return add(Who::docker, forwarding, daemon, 0, "turns forwarding on when it starts", "1");
   }
 
   std::vector<std::string> keys_;
@@ -206,10 +214,88 @@ class Finder {
   std::vector<SysctlSource> found_;
 };
 
+std::string place_of(const SysctlSource& source) {
+  return source.line == 0 ? source.file : fmt::format("{}:{}", source.file, source.line);
+}
+
+/// A link stays one where the reader must see it: to nothing, and to the file that is read anyway.
+void copy_boot_file(const fs::path& file, const fs::path& directory) {
+  std::error_code error;
+  const fs::path copy = directory / file.relative_path();
+  fs::create_directories(copy.parent_path(), error);
+  const fs::path target = fs::read_symlink(file, error);
+  if (!error && (target == "/dev/null" || target.filename() == "sysctl.conf"))
+    return fs::copy_symlink(file, copy, error);
+  if (fs::is_regular_file(file, error)) fs::copy_file(file, copy, error);
+}
+
+constexpr std::array patterns = {"/etc/sysctl.conf",
+                                 "/etc/sysctl.d/*.conf",
+                                 "/run/sysctl.d/*.conf",
+                                 "/usr/local/lib/sysctl.d/*.conf",
+                                 "/usr/lib/sysctl.d/*.conf",
+                                 "/lib/sysctl.d/*.conf",
+                                 "/etc/ufw/sysctl.conf",
+                                 "/etc/systemd/network/*.network",
+                                 "/run/systemd/network/*.network",
+                                 "/usr/local/lib/systemd/network/*.network",
+                                 "/usr/lib/systemd/network/*.network",
+                                 "/etc/systemd/networkd.conf",
+                                 "/etc/systemd/networkd.conf.d/*.conf",
+                                 "/run/systemd/networkd.conf.d/*.conf",
+                                 "/usr/lib/systemd/networkd.conf.d/*.conf",
+                                 "/etc/docker/daemon.json"};
+constexpr std::array programs = {"/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"};
+
 }  // namespace
 
 std::vector<SysctlSource> sysctl_sources(std::string_view key, const std::filesystem::path& root) {
   return Finder(key, root).find();
+}
+
+std::string how_to_keep_sysctl(const std::string& key, const std::string& value,
+                               const std::filesystem::path& root) {
+  const std::string write = fmt::format("write \"{} = {}\" to a file in /etc/sysctl.d", key, value);
+  auto sources = root.empty() ? std::vector<SysctlSource>() : sysctl_sources(key, root);
+  std::string later;  // docker comes when the boot is over, and may not come at all
+  while (!sources.empty() && sources.back().who == Who::docker) {
+    later = fmt::format("; {} sets it to {} when docker starts", place_of(sources.back()),
+                        sources.back().value);
+    sources.pop_back();
+  }
+  if (sources.empty()) return write + later;
+  const SysctlSource& last = sources.back();
+  if (last.value == value)
+    return fmt::format("it is so after a boot ({}: {}){}; something has changed it since",
+                       place_of(last), last.text, later);
+  if (last.key == key || last.who != Who::sysctl_d)
+    return fmt::format("change {} ({}), which sets it at boot{}", place_of(last), last.text, later);
+  return fmt::format("{} whose name comes after that of {} ({}){}", write, place_of(last),
+                     last.text, later);
+}
+
+std::span<const char* const> boot_file_patterns() {
+  return patterns;
+}
+std::span<const char* const> boot_programs() {
+  return programs;
+}
+
+void copy_boot_files(const std::filesystem::path& directory) {
+  for (const char* pattern : patterns) {
+    glob_t found{};
+    if (glob(pattern, 0, nullptr, &found) == 0)
+      for (std::size_t i = 0; i < found.gl_pathc; ++i)
+        copy_boot_file(found.gl_pathv[i], directory);
+    globfree(&found);
+  }
+  std::error_code error;
+  for (const char* program : programs) {
+    if (!fs::exists(program, error)) continue;
+    const fs::path copy = directory / fs::path(program).relative_path();
+    fs::create_directories(copy.parent_path(), error);
+    std::ofstream(copy).flush();
+  }
 }
 
 }  // namespace wayout::host

@@ -91,5 +91,43 @@ TEST(Provenance, Docker) {
   EXPECT_THAT(sources("net.ipv4.ip_forward", told_not_to), IsEmpty());
 }
 
+TEST(Provenance, WhatToChangeSoThatItLasts) {
+  const auto keep = [](const TestFolder& root) {
+    return how_to_keep_sysctl("net.ipv4.conf.eth0.rp_filter", "2", root.path());
+  };
+  const std::string write = "write \"net.ipv4.conf.eth0.rp_filter = 2\" to a file in /etc/sysctl.d";
+  TestFolder nothing, same, other, general;
+  EXPECT_EQ(keep(nothing), write);
+  EXPECT_EQ(how_to_keep_sysctl("net.ipv4.conf.eth0.rp_filter", "2", ""), write);
+  same.write("etc/sysctl.conf", "net.ipv4.conf.eth0.rp_filter=2\n");
+  EXPECT_EQ(keep(same),
+            "it is so after a boot (/etc/sysctl.conf:1: net.ipv4.conf.eth0.rp_filter=2); something "
+            "has changed it since");
+  other.write("etc/sysctl.d/50-x.conf", "\nnet/ipv4/conf/eth0/rp_filter = 1\n");
+  EXPECT_EQ(keep(other),
+            "change /etc/sysctl.d/50-x.conf:2 (net/ipv4/conf/eth0/rp_filter = 1), which sets it at "
+            "boot");
+  general.write("etc/sysctl.d/50-x.conf", "net.ipv4.conf.default.rp_filter = 1\n");
+  EXPECT_EQ(keep(general), write +
+                               " whose name comes after that of /etc/sysctl.d/50-x.conf:1 "
+                               "(net.ipv4.conf.default.rp_filter = 1)");
+}
+
+TEST(Provenance, DockerComesLaterThanTheBoot) {
+  const auto keep = [](const TestFolder& root) {
+    return how_to_keep_sysctl("net.ipv4.ip_forward", "1", root.path());
+  };
+  TestFolder alone, beside;
+  alone.write("usr/bin/dockerd", "");
+  EXPECT_EQ(
+      keep(alone),
+      "write \"net.ipv4.ip_forward = 1\" to a file in /etc/sysctl.d; /usr/bin/dockerd sets it "
+      "to 1 when docker starts");
+  beside.write("usr/bin/dockerd", "").write("etc/sysctl.d/70-no.conf", "net.ipv4.ip_forward=0\n");
+  EXPECT_EQ(keep(beside),
+            "change /etc/sysctl.d/70-no.conf:1 (net.ipv4.ip_forward=0), which sets it at boot; "
+            "/usr/bin/dockerd sets it to 1 when docker starts");
+}
+
 }  // namespace
 }  // namespace wayout::host

@@ -6,6 +6,7 @@
 
 #include "host/collect.hpp"
 #include "host/collect/commands.hpp"
+#include "host/provenance.hpp"
 
 namespace wayout::host {
 
@@ -70,6 +71,21 @@ save_all() {
 constexpr std::string_view tail = R"sh(  save_filters
 }
 
+# save_boot_files: those that set sysctls, below boot/; of programs, that they are there
+save_boot_files() {
+  for file in @FILES@; do
+    [ -f "$file" ] || [ -L "$file" ] || continue
+    mkdir -p "boot${file%/*}"
+    case $(readlink "$file") in
+      /dev/null|sysctl.conf|*/sysctl.conf) cp -P "$file" "boot$file" ;;
+      *) cp -L "$file" "boot$file" 2>/dev/null ;;
+    esac
+  done
+  for file in @PROGRAMS@; do
+    [ -e "$file" ] && mkdir -p "boot${file%/*}" && : >"boot$file"
+  done
+}
+
 # quoted TEXT: as a JSON string
 quoted() {
   printf '"%s"' "$(printf %s "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"
@@ -90,7 +106,7 @@ collect() {
     return 0
   fi
   folder=$(printf %s "$2" | tr -c 'A-Za-z0-9_.-' _ | sed 's/^\./_/')
-  while [ -e "$folder" ]; do folder=$folder-2; done
+  while [ -e "$folder" ] || [ "$folder" = boot ]; do folder=$folder-2; done
   mkdir "$folder" || exit 2
   save_all
   inodes="$inodes $inode"
@@ -117,6 +133,8 @@ collect_containers() {
 }
 
 collect '' host '' '' ''
+# What sets sysctls at boot sets those of the first namespace.
+[ -e "$state/$(stat -Lc %i /proc/1/ns/net)" ] && save_boot_files
 for joined_now in no yes; do
   for runtime in docker podman; do
     # podman makes its storage when it is asked for the first time
@@ -165,6 +183,10 @@ std::string condition_of(collect::Condition condition) {
   return "grep -q '^ebtable_' /proc/modules 2>/dev/null && ";
 }
 
+void fill_in(std::string& script, std::string_view name, std::span<const char* const> words) {
+  script.replace(script.find(name), name.size(), fmt::format("{}", fmt::join(words, " \\\n    ")));
+}
+
 }  // namespace
 
 std::string snapshot_script() {
@@ -178,6 +200,8 @@ std::string snapshot_script() {
     }
   }
   script += tail;
+  fill_in(script, "@FILES@", boot_file_patterns());
+  fill_in(script, "@PROGRAMS@", boot_programs());
   return script;
 }
 

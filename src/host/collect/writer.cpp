@@ -20,6 +20,7 @@
 #include "host/live/namespace_reader.hpp"
 #include "host/live/namespaces.hpp"
 #include "host/live/procfs.hpp"
+#include "host/provenance.hpp"
 #include "host/snapshot/manifest.hpp"
 #include "host/tc.hpp"
 
@@ -175,7 +176,8 @@ Result<void> write_snapshot(const std::filesystem::path& directory) {
   manifest.time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count();
-  std::set<std::string> folders;
+  std::set<std::string> folders = {"boot"};
+  if (discovery->namespaces.front().pid == 1) copy_boot_files(directory / "boot");
   for (const Namespace& entry : discovery->namespaces) {
     if (!is_worth_a_folder(entry)) continue;
     const std::string folder = folder_name(entry.name, folders);

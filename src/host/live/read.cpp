@@ -74,6 +74,7 @@ Host named(const Namespace& entry) {
   host.container_id = entry.container_id;
   host.pid = entry.pid;
   host.namespace_inode = entry.inode;
+  if (entry.pid == 1) host.boot_root = "/";
   return host;
 }
 

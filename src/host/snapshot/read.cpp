@@ -46,6 +46,9 @@ Result<Machine> read_by_manifest(const std::filesystem::path& directory, const F
   // Machine::hosts[0] is where the snapshot was taken.
   const auto own = std::ranges::find(machine.hosts, "host", &Host::name);
   if (own != machine.hosts.end()) std::rotate(machine.hosts.begin(), own, own + 1);
+  const std::filesystem::path boot = directory / "boot";
+  if (std::error_code error; std::filesystem::is_directory(boot, error))
+    machine.hosts.front().boot_root = boot.string();
   return machine;
 }
 
