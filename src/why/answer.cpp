@@ -40,7 +40,11 @@ void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
 
 }  // namespace
 
-Answer answer(const host::Machine& machine, const Question& question) {
+Answer answer(const host::Machine& machine, const Question& asked) {
+  // 0.0.0.0 is oneself. Linux: net/ipv4/route.c ip_route_output_key_hash.
+  Question question = asked;
+  if (question.to.is_unspecified())
+    question.to = asked.source.is_set() ? asked.source : wire::IpAddress::v4(127, 0, 0, 1);
   Answer a{.question = question, .account = explore(machine, question)};
   Tried tried = tried_fixes(machine, question, a.account);
   a.fixes = std::move(tried.fixes);

@@ -334,8 +334,15 @@ Changes for_strayed_port(const host::Machine& machine, host::DeviceRef end,
       is_bridge(end) ? end : segment_gateway(machine, end).value_or(end);
   if (!is_bridge(bridge)) return out;
   const link::Devices& devices = machine.hosts[bridge.host].devices;
+  const auto holds_address = [&](DeviceId master) {
+    if (master == no_device) return false;
+    const auto& own = machine.hosts[bridge.host].interfaces[master].addresses;
+    return std::any_of(own.begin(), own.end(),
+                       [&](const auto& a) { return a.subnet().contains(address); });
+  };
   for (DeviceId d = 1; d < devices.size(); ++d) {
     if (devices[d].kind != link::DeviceKind::veth || devices[d].master == bridge.device) continue;
+    if (holds_address(devices[d].master)) continue;  // it is where it belongs
     const host::DeviceRef peer = machine.peer({bridge.host, d});
     if (peer.device == no_device) continue;
     const auto& theirs = machine.hosts[peer.host].interfaces[peer.device].addresses;

@@ -211,6 +211,21 @@ void Search::from(const Account& account) {
   line_.pop_back();
 }
 
+/// A fix that is another one and something more holds a change that does not help. Smallest first.
+void drop_padded(std::vector<Fix>& fixes) {
+  const auto holds = [](const Fix& large, const Fix& small) {
+    return std::ranges::all_of(small.changes, [&](const Change& wanted) {
+      return std::ranges::any_of(large.changes, [&](const Change& c) {
+        return c.host == wanted.host && c.command == wanted.command;
+      });
+    });
+  };
+  for (std::size_t i = 0; i < fixes.size(); ++i)
+    fixes.erase(std::remove_if(fixes.begin() + static_cast<std::ptrdiff_t>(i) + 1, fixes.end(),
+                               [&](const Fix& fix) { return holds(fix, fixes[i]); }),
+                fixes.end());
+}
+
 }  // namespace
 
 int Fix::weight() const {
@@ -229,6 +244,7 @@ Tried tried_fixes(const host::Machine& machine, const Question& question,
   });
   if (!search.found.empty() && !search.found.front().refused_in)
     std::erase_if(search.found, [](const Fix& fix) { return fix.refused_in.has_value(); });
+  drop_padded(search.found);
   if (search.found.size() > most_fixes) search.found.resize(most_fixes);
   if (!search.found.empty()) search.progress.reset();
   return {std::move(search.found), std::move(search.progress)};
