@@ -1,0 +1,207 @@
+// Questions played through: which leg ends where. The ends themselves are path's, and held to the
+// kernel there.
+#include "why/conversation.hpp"
+
+#include <gmock/gmock.h>
+
+#include "host/finish.hpp"
+#include "why/test_question.hpp"
+
+namespace wayout::why {
+namespace {
+
+using host::TestMachine;
+using host::two_containers;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+struct Played {
+  Played(const TestMachine& text, const char* from, const char* to, std::uint16_t dport = 80,
+         Probe probe = Probe::tcp)
+      : machine(text.read()), account(explore(machine, ask(machine, from, to, dport, probe))) {}
+  [[nodiscard]] std::string outcome() const { return why::outcome(machine, account); }
+
+  host::Machine machine;
+  Account account;
+};
+
+TEST(Conversation, TcpIsAHandshakeAndOneExchange) {
+  const Played p(two_containers(), "c1", "198.51.100.1");
+  EXPECT_EQ(p.outcome(), "delivered");
+  std::vector<std::string> flags;
+  for (const Leg& leg : p.account.legs) {
+    const std::size_t at = leg.text.find("Flags ");
+    flags.push_back((leg.way == Way::out ? "out " : "back ") +
+                    leg.text.substr(at + 6, leg.text.find(',', at) - at - 6));
+  }
+  EXPECT_THAT(flags, ElementsAre("out [S]", "back [S.]", "out [P.]", "back [P.]"));
+  ASSERT_TRUE(p.account.seen);
+  EXPECT_EQ(p.account.seen->source.text(), "198.51.100.10");
+  EXPECT_EQ(p.account.asked.source.text(), "10.1.0.2");
+  EXPECT_EQ(p.account.reached, host::position(p.machine, "o"));
+  EXPECT_FALSE(p.account.uplink) << "the outside is a namespace of this machine";
+}
+
+TEST(Conversation, UdpAndPingAreOneExchange) {
+  const Played udp(two_containers(), "c1", "198.51.100.1", 53, Probe::udp);
+  EXPECT_EQ(udp.outcome(), "delivered");
+  EXPECT_THAT(udp.account.legs, SizeIs(2));
+  const Played echo(two_containers(), "c1", "198.51.100.1", 0, Probe::icmp);
+  EXPECT_EQ(echo.outcome(), "delivered");
+  ASSERT_THAT(echo.account.legs, SizeIs(2));
+  EXPECT_THAT(echo.account.legs[1].text, HasSubstr("ICMP echo reply"));
+}
+
+TEST(Conversation, TheFirstLegThatDoesNotArriveEndsIt) {
+  const Played out(two_containers().set("host/sysctl.txt", "net.ipv4.ip_forward = 0\n"), "c1",
+                   "198.51.100.1");
+  EXPECT_EQ(out.outcome(), "out host ip_error IP_INADDRERRORS: net.ipv4.ip_forward = 0");
+  EXPECT_THAT(out.account.legs, SizeIs(1));
+  EXPECT_FALSE(out.account.seen);
+
+  const Played back(
+      two_containers().append("host/sysctl.txt", "net.ipv4.conf.eth0.forwarding = 0\n"), "c1",
+      "198.51.100.1");
+  EXPECT_EQ(back.outcome(),
+            "back host ip_error IP_INADDRERRORS: net.ipv4.conf.eth0.forwarding = 0");
+  EXPECT_THAT(back.account.legs, SizeIs(2));
+  EXPECT_TRUE(back.account.seen);
+}
+
+TEST(Conversation, ARefusalIsTold) {
+  const Played p(two_containers(), "c1", "198.51.100.1", 81);
+  EXPECT_EQ(p.outcome(), "out o tcp_v4_rcv NO_SOCKET: nothing listens there");
+  EXPECT_EQ(p.account.told,
+            "IP 198.51.100.1.81 > 10.1.0.2.49321: Flags [R.], seq 0, ack 1001, win 0, length 0");
+}
+
+TEST(Conversation, TheMissingTranslationIsToBlameNotTheOutsidersRoutes) {
+  const Played p(two_containers().set("host/iptables-save.txt", ""), "c1", "198.51.100.1");
+  EXPECT_THAT(p.outcome(),
+              testing::EndsWith("nothing translates the source of what leaves through eth0"));
+  EXPECT_EQ(p.account.direction, Way::back);
+  EXPECT_EQ(p.account.end.cause_host, host::position(p.machine, "host"));
+  EXPECT_EQ(p.machine.hosts[p.account.end.host].name, "o");
+
+  const Played routed(two_containers()
+                          .set("host/iptables-save.txt", "")
+                          .append("o/ip-route.txt", "10.1.0.0/24 via 198.51.100.10 dev eth0\n"),
+                      "c1", "198.51.100.1");
+  EXPECT_EQ(routed.outcome(), "delivered") << "and none is needed where the outside has a route";
+}
+
+TEST(Conversation, AnAnswerFromElsewhereIsNone) {
+  const Played p(two_containers()
+                     .rules("nat",
+                            "-A PREROUTING -d 10.1.0.1/32 -p tcp -m tcp --dport 8080 "
+                            "-j DNAT --to-destination 10.1.0.3:80\n")
+                     .set("host/sysctl.txt", "net.ipv4.ip_forward = 1\n"),
+                 "c1", "10.1.0.1", 8080);
+  EXPECT_EQ(
+      p.outcome(),
+      "back c1 tcp_v4_rcv NO_SOCKET: the answer does not come from the address that was asked");
+}
+
+TEST(Conversation, AnOldEntryIsFollowed) {
+  const TestMachine stale = two_containers().set(
+      "host/conntrack.txt",
+      "ipv4 2 tcp 6 100 SYN_SENT src=10.1.0.2 dst=198.51.100.1 sport=49321 dport=80 [UNREPLIED] "
+      "src=198.51.100.1 dst=10.1.0.2 sport=80 dport=49321 mark=0 use=1\n");
+  const Played p(stale, "c1", "198.51.100.1");
+  EXPECT_EQ(p.account.verdict, Verdict::dropped);
+  ASSERT_TRUE(p.account.seen);
+  EXPECT_EQ(p.account.seen->source.text(), "10.1.0.2") << "the rule is not asked again";
+  EXPECT_EQ(Played(stale, "c1", "198.51.100.1", 53, Probe::udp).outcome(), "delivered");
+}
+
+// --------------------------------------------------------------- what is not known
+
+TEST(Undecided, WhereALimitDecides) {
+  const Played p(two_containers().rules("filter",
+                                        "-A FORWARD -i br0 -m limit --limit 1/s -j ACCEPT\n"
+                                        "-A FORWARD -i br0 -j DROP\n"),
+                 "c1", "198.51.100.1");
+  EXPECT_EQ(p.outcome(),
+            "undecided: host: iptables -t filter -A FORWARD -i br0 -m limit --limit 1/sec "
+            "-j ACCEPT (number 1)");
+}
+
+TEST(Undecided, NotWhereBothOutcomesAreTheSame) {
+  const Played p(
+      two_containers().rules("filter", "-A FORWARD -i br0 -m limit --limit 1/s -j ACCEPT\n"), "c1",
+      "198.51.100.1");
+  EXPECT_EQ(p.outcome(), "delivered");
+  EXPECT_THAT(p.account.choices, testing::Not(IsEmpty()));
+}
+
+/// The host with a native chain, which is met at FORWARD.
+Account with_chain(host::Unmodelled chain, const char* to) {
+  host::Machine machine = two_containers().read();
+  chain.hook = Hook::forward;
+  machine.hosts[0].unmodelled.push_back(std::move(chain));
+  EXPECT_TRUE(host::finish(machine));
+  return explore(machine, ask(machine, "c1", to));
+}
+
+TEST(Undecided, WhereSomethingIsNotModelled) {
+  const Account met = with_chain({.text = "nft chain inet fw forward"}, "198.51.100.1");
+  EXPECT_EQ(met.verdict, Verdict::undecided);
+  ASSERT_THAT(met.unknown, SizeIs(1));
+  EXPECT_EQ(met.unknown[0].what, Cause::unmodelled(0));
+  EXPECT_EQ(with_chain({.text = "nft chain inet fw forward"}, "198.51.100.10").verdict,
+            Verdict::dropped)
+      << "the host itself is not behind FORWARD, and nothing listens there";
+
+  const Account passes =
+      with_chain({.text = "nft chain inet fw forward", .passes = true}, "198.51.100.1");
+  EXPECT_EQ(passes.verdict, Verdict::delivered);
+  EXPECT_THAT(passes.assumed,
+              testing::Contains("nft chain inet fw forward on host lets everything pass"));
+}
+
+// --------------------------------------------------------------- the outside, which was not read
+
+TestMachine no_outside(const char* rules) {
+  TestMachine machine = two_containers();
+  machine.without("o").set("host/iptables-save.txt", "");
+  return *rules == '\0' ? machine : machine.rules("nat", rules);
+}
+
+TEST(Outside, AnswersAnAddressThatTheHostOwns) {
+  const Played p(no_outside("-A POSTROUTING -s 10.1.0.0/24 ! -o br0 -j MASQUERADE\n"), "c1",
+                 "203.0.113.9", 443);
+  EXPECT_EQ(p.outcome(), "delivered");
+  EXPECT_FALSE(p.account.reached);
+  ASSERT_TRUE(p.account.uplink);
+  EXPECT_EQ(*p.account.uplink, host::device(p.machine, "host", "eth0"));
+  EXPECT_THAT(p.account.assumed, testing::Contains(HasSubstr("198.51.100.1 on host eth0 answers")));
+}
+
+TEST(Outside, DoesNotAnswerAPrivateSource) {
+  const Played p(no_outside(""), "c1", "203.0.113.9", 443);
+  EXPECT_EQ(p.outcome(),
+            "back outside outside NOT_SPECIFIED: nothing translates the source of what "
+            "leaves through eth0");
+  EXPECT_TRUE(p.account.ended_outside);
+}
+
+TEST(Outside, DoesNotAnswerAnAddressOfTheUplinksSubnetThatNobodyOwns) {
+  const Played p(no_outside("-A POSTROUTING -o eth0 -j SNAT --to-source 198.51.100.77\n"), "c1",
+                 "203.0.113.9", 443);
+  EXPECT_EQ(p.outcome(),
+            "back outside outside NOT_SPECIFIED: nobody owns the source that what "
+            "leaves through eth0 was given");
+}
+
+TEST(Outside, IsTakenToRouteWhatARuleChoseOnPurpose) {
+  const Played p(no_outside("-A POSTROUTING -o eth0 -j SNAT --to-source 203.0.113.77\n"), "c1",
+                 "192.0.2.9", 443);
+  EXPECT_EQ(p.outcome(), "delivered");
+  EXPECT_THAT(p.account.assumed,
+              testing::Contains("the network beyond eth0 routes 203.0.113.77 to host"));
+}
+
+}  // namespace
+}  // namespace wayout::why

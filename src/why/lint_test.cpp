@@ -1,0 +1,74 @@
+#include "why/lint.hpp"
+
+#include <gmock/gmock.h>
+
+#include "why/test_question.hpp"
+
+namespace wayout::why {
+namespace {
+
+using host::TestMachine;
+using host::two_containers;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// The remarks about c1's question for 198.51.100.1:80, `line | text`.
+std::vector<std::string> remarks(const TestMachine& text) {
+  const host::Machine machine = text.read();
+  std::vector<std::string> told;
+  for (const Remark& r : lint(machine, explore(machine, ask(machine, "c1", "198.51.100.1"))))
+    told.push_back(fmt::format("{} | {}", r.line, r.text));
+  return told;
+}
+
+TestMachine nat(const char* rule) {
+  TestMachine machine = two_containers();
+  return machine.set("host/iptables-save.txt", "").rules("nat", rule);
+}
+
+TEST(Lint, NothingWhereNothingIsOdd) {
+  EXPECT_THAT(remarks(two_containers()), IsEmpty());
+  EXPECT_THAT(remarks(two_containers().rules("filter", "-A FORWARD -i br0 -j ACCEPT\n")),
+              IsEmpty());
+}
+
+TEST(Lint, ADeviceThatIsNotThere) {
+  EXPECT_THAT(remarks(two_containers().rules("filter", "-A FORWARD -i docker0 -j DROP\n")),
+              ElementsAre("-A FORWARD -i docker0 -j DROP | names docker0, and there is no such "
+                          "device"));
+  EXPECT_THAT(remarks(two_containers().rules(
+                  "filter", "-A FORWARD -i veth+ -j DROP\n-A FORWARD ! -i docker0 -j ACCEPT\n")),
+              IsEmpty())
+      << "patterns and negations mean devices to come";
+}
+
+TEST(Lint, AnAcceptThatIsNeverReached) {
+  EXPECT_THAT(remarks(two_containers().rules("filter",
+                                             "-A FORWARD -j DROP\n-A FORWARD -i br0 -j ACCEPT\n")),
+              ElementsAre("-A FORWARD -i br0 -j ACCEPT | is never reached: rule 1 above it takes "
+                          "everything"));
+  EXPECT_THAT(remarks(two_containers().rules(
+                  "filter", "-A FORWARD -i eth0 -j DROP\n-A FORWARD -i br0 -j ACCEPT\n")),
+              IsEmpty());
+}
+
+TEST(Lint, AMasqueradeThatMissesTheContainer) {
+  EXPECT_THAT(remarks(nat("-A POSTROUTING -s 10.10.0.0/24 -o eth0 -j MASQUERADE\n")),
+              ElementsAre("-A POSTROUTING -s 10.10.0.0/24 -o eth0 -j MASQUERADE | does not cover "
+                          "10.1.0.2"));
+}
+
+TEST(Lint, AMasqueradeForAnotherDevice) {
+  EXPECT_THAT(remarks(nat("-A POSTROUTING -s 10.1.0.0/24 -o vethc2 -j MASQUERADE\n")),
+              ElementsAre("-A POSTROUTING -s 10.1.0.0/24 -o vethc2 -j MASQUERADE | is for vethc2, "
+                          "but the packet leaves through eth0"));
+}
+
+TEST(Lint, OnlyChainsThatWereMet) {
+  EXPECT_THAT(remarks(two_containers().rules("filter", "-A INPUT -i docker0 -j DROP\n")),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace wayout::why
