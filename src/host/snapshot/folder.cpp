@@ -164,7 +164,24 @@ class FolderReader {
       has_filtering |= device.bridge.vlan_filtering;
     }
     if (has_bridge && !fdb) assume("bridges have learned nothing: there is no bridge-fdb.json");
-    if (has_filtering && !vlans) assume("VLANs of bridge ports are not known: no bridge-vlan.json");
+    if (has_filtering && !vlans) {
+      assume("bridges and ports carry their default VLAN only: there is no bridge-vlan.json");
+      add_default_vlans();
+    }
+  }
+
+  /// What a port gets when it joins, and the bridge when it is made.
+  void add_default_vlans() {
+    const link::Devices& devices = host_.devices;
+    for (DeviceId id = 1; id < devices.size(); ++id) {
+      const DeviceId bridge = devices[id].port ? devices[id].master : id;
+      const link::Device& of = devices[bridge];
+      if (of.kind != link::DeviceKind::bridge || !of.bridge.vlan_filtering) continue;
+      const std::uint16_t vlan = of.bridge.default_pvid;
+      if (vlan != 0)
+        host_.bridging.vlans.push_back(
+            {.device = id, .low = vlan, .high = vlan, .pvid = true, .untagged = true});
+    }
   }
 
   void read_sysctls() {

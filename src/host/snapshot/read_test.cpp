@@ -77,6 +77,23 @@ TEST(Snapshot, DevicesMayBeKnownByRoutesAlone) {
               Contains("device eth0 exists and is up: no list of devices shows it"));
 }
 
+TEST(Snapshot, AFilteringBridgeHasItsDefaultVlanWhereNoneIsShown) {
+  TestFolder folder;
+  folder.write("ip-link.txt",
+               "2: br0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP\n"
+               "    link/ether 02:00:00:00:00:02 brd ff:ff:ff:ff:ff:ff\n"
+               "    bridge forward_delay 1500 vlan_filtering 1 vlan_default_pvid 5\n"
+               "3: veth0@if2: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue master br0\n"
+               "    link/ether 02:00:00:00:00:03 brd ff:ff:ff:ff:ff:ff link-netnsid 0\n"
+               "    veth\n    bridge_slave state forwarding\n");
+  const Result<Machine> machine = read(folder.path());
+  ASSERT_TRUE(machine) << machine.error().text();
+  const Host& host = machine.value().hosts[0];
+  EXPECT_THAT(host.assumed, Contains(HasSubstr("default VLAN only")));
+  ASSERT_THAT(host.bridging.vlans, SizeIs(2));  // the port's and the bridge's own
+  for (const bridge::VlanMembership& vlan : host.bridging.vlans)
+    EXPECT_TRUE(vlan.low == 5 && vlan.high == 5 && vlan.pvid && vlan.untagged);
+}
 TEST(Snapshot, AManifestNamesFolders) {
   TestFolder folder;
   folder
