@@ -20,7 +20,7 @@ std::span<const Command> commands() {
       {"bridge-vlan.json", {"bridge", "-json", "vlan", "show"}},
       {"sysctl.txt", {"sysctl", "-a"}},
       {"iptables-save.txt", {"iptables-save", "-c"}},
-      {"iptables-nft-save.txt", {"iptables-nft-save", "-c"}},
+      {"iptables-nft-save.txt", {"iptables-nft-save", "-c"}, Condition::other_nft},
       {"iptables-legacy-save.txt", {"iptables-legacy-save", "-c"}, Condition::legacy_v4},
       {"ip6tables-save.txt", {"ip6tables-save", "-c"}},
       {"ip6tables-legacy-save.txt", {"ip6tables-legacy-save", "-c"}, Condition::legacy_v6},

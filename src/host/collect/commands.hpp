@@ -13,7 +13,8 @@ enum class Condition {
   always,
   legacy_v4,  ///< /proc/net/ip_tables_names says that tables are there: the tool would make them
   legacy_v6,
-  ebtables,  ///< a table of legacy ebtables is loaded: the tool would load them
+  other_nft,  ///< iptables-save is not the one of nf_tables, whose rules would be saved twice
+  ebtables,   ///< a table of legacy ebtables is loaded: the tool would load them
 };
 
 struct Command {

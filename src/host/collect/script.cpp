@@ -134,7 +134,7 @@ collect_containers() {
 
 collect '' host '' '' ''
 # What sets sysctls at boot sets those of the first namespace.
-[ -e "$state/$(stat -Lc %i /proc/1/ns/net)" ] && save_boot_files
+first=$(stat -Lc %i /proc/1/ns/net 2>/dev/null) && [ -e "$state/$first" ] && save_boot_files
 for joined_now in no yes; do
   for runtime in docker podman; do
     # podman makes its storage when it is asked for the first time
@@ -177,6 +177,8 @@ std::string condition_of(collect::Condition condition) {
       return "is_there /proc/net/ip_tables_names && ";
     case collect::Condition::legacy_v6:
       return "is_there /proc/net/ip6_tables_names && ";
+    case collect::Condition::other_nft:
+      return "iptables-save --version 2>/dev/null | grep -q nf_tables || ";
     case collect::Condition::ebtables:
       break;
   }

@@ -32,21 +32,6 @@ using collect::Condition;
 using live::Namespace;
 using snapshot::Manifest;
 
-bool may_run(Condition condition) {
-  const auto has = [](const char* path) { return !live::read_proc(path).empty(); };
-  switch (condition) {
-    case Condition::always:
-      return true;
-    case Condition::legacy_v4:
-      return has("/proc/thread-self/net/ip_tables_names");
-    case Condition::legacy_v6:
-      return has("/proc/thread-self/net/ip6_tables_names");
-    case Condition::ebtables:
-      break;
-  }
-  return live::read_proc("/proc/modules").find("ebtable_") != std::string::npos;
-}
-
 Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::binary);
   stream << text;
@@ -61,6 +46,24 @@ std::optional<std::string> output_of(const std::vector<std::string>& argv) {
   Result<live::Output> output = live::run(argv);
   if (!output || output->exit_status != 0) return std::nullopt;
   return std::move(output->out);
+}
+
+bool may_run(Condition condition) {
+  const auto has = [](const char* path) { return !live::read_proc(path).empty(); };
+  switch (condition) {
+    case Condition::always:
+      return true;
+    case Condition::legacy_v4:
+      return has("/proc/thread-self/net/ip_tables_names");
+    case Condition::legacy_v6:
+      return has("/proc/thread-self/net/ip6_tables_names");
+    case Condition::other_nft:
+      return output_of({"iptables-save", "--version"}).value_or("").find("nf_tables") ==
+             std::string::npos;
+    case Condition::ebtables:
+      break;
+  }
+  return live::read_proc("/proc/modules").find("ebtable_") != std::string::npos;
 }
 
 /// `tc filter show` for every place where filters may hang, each under its command as a heading.

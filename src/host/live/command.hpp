@@ -23,7 +23,7 @@ struct Output {
 };
 
 struct Limits {
-  std::chrono::milliseconds time{30'000};
+  std::chrono::milliseconds time{120'000};  ///< 100,000 rules in one nft chain take it 30 s
   std::size_t out_bytes = std::size_t{1} << 30;
 };
 

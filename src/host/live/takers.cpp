@@ -191,18 +191,25 @@ Result<NftTables> read_nft_tables() {
 }
 
 Result<void> read_nft_chains(const NftTables& tables, Host& host, const DeviceBook& book) {
-  const bool only_iptables = std::ranges::all_of(tables.tables, [&](const NftTables::Table& table) {
-    return table.family == "ip" && is_table_of_iptables(table.name, host);
-  });
-  if (only_iptables) return {};
-  Result<std::optional<File>> listed = listing({"nft", "-j", "list", "ruleset"});
-  if (!listed) return listed.error();
-  if (listed.value()) return read_nft_json(*listed.value(), what_json_leaves_out(tables), host, book);
-  for (const NftBaseChain& chain : tables.base_chains) {
-    const bool known = chain.family == "ip" && is_table_of_iptables(chain.table, host);
-    if (!known && chain.family != "ip6" && !tables.is_dormant(chain))
-      add_nft_chain(chain, host, book);
+  const NftPlain left_out = what_json_leaves_out(tables);
+  const auto is_foreign = [&](std::string_view family, std::string_view table) {
+    return family != "ip6" && (family != "ip" || !is_table_of_iptables(table, host));
+  };
+  // One by one: iptables' own tables were read, and listing 100,000 of their rules takes nft long.
+  bool is_installed = true;
+  for (const NftTables::Table& table : tables.tables) {
+    if (!is_foreign(table.family, table.name)) continue;
+    const auto listed = listing({"nft", "-j", "list", "table", table.family, table.name});
+    if (!listed) return listed.error();
+    is_installed = listed.value().has_value();
+    if (!is_installed) break;
+    Result<void> read = read_nft_json(*listed.value(), left_out, host, book);
+    if (!read) return read;
   }
+  if (is_installed) return {};
+  for (const NftBaseChain& chain : tables.base_chains)
+    if (is_foreign(chain.family, chain.table) && !tables.is_dormant(chain))
+      add_nft_chain(chain, host, book);
   host.assumed.push_back("nft is not installed: its rules were not read");
   return {};
 }
