@@ -31,8 +31,12 @@ void take_out_useless(Answer& answer) {
 /// What the namespaces on the way did not show when they were read, and was taken for granted.
 void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
   std::vector<std::uint32_t> met;
-  for (const Step& step : account.steps)
-    if (std::find(met.begin(), met.end(), step.host) == met.end()) met.push_back(step.host);
+  for (const Step& step : account.steps) {
+    const bool on_the_way = std::any_of(account.legs.begin(), account.legs.end(),
+                                        [&](const Leg& leg) { return leg.packet == step.packet; });
+    if (on_the_way && std::find(met.begin(), met.end(), step.host) == met.end())
+      met.push_back(step.host);
+  }
   for (const std::uint32_t i : met)
     for (const std::string& what : machine.hosts[i].assumed)
       account.assumed.push_back(fmt::format("{}: {}", machine.hosts[i].name, what));

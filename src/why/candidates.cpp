@@ -85,6 +85,17 @@ std::optional<wire::IpAddress> gateway_address(const host::Machine& machine, hos
 
 // ------------------------------------------------------------------ sysctls
 
+/// A route for this one address, not one that its subnet has.
+std::optional<RouteRef> route_of_its_own(const host::Host& host, const wire::IpAddress& address) {
+  for (std::uint32_t t = 0; t < host.fib.tables.size(); ++t) {
+    const auto& routes = host.fib.tables[t].routes;
+    if (host.fib.tables[t].id == route::table_local) continue;
+    for (std::uint32_t r = 0; r < routes.size(); ++r)
+      if (routes[r].destination == wire::Prefix::host(address)) return RouteRef{t, r};
+  }
+  return std::nullopt;
+}
+
 Changes for_sysctl(const Scene& s) {
   Changes out;
   const DeviceId device = s.cause.device();
@@ -101,6 +112,8 @@ Changes for_sysctl(const Scene& s) {
     case Sysctl::rp_filter:
       set(Sysctl::rp_filter, device, 2);
       set(Sysctl::src_valid_mark, device, 1);
+      if (const auto stray = route_of_its_own(s.h, s.flow.source))
+        out.push_back(delete_route(s.machine, s.host, *stray));
       break;
     case Sysctl::accept_local: set(Sysctl::accept_local, device, 1); break;
     case Sysctl::route_localnet: set(Sysctl::route_localnet, device, 1); break;
@@ -203,6 +216,7 @@ Changes for_rule(const Scene& s) {
   if (policy && left_by_goto(s, ref)) {
     out.push_back(insert_rule(s.machine, s.host, ref, 0, accept_for(s, hook, false)));
     out.back().weight = 2;
+    out.back().last_resort = true;
   }
   if (!policy) out.push_back(delete_rule(s.machine, s.host, ref));
   return out;
@@ -278,6 +292,7 @@ Changes for_nat(const Scene& s) {
       for (const bool first : {false, true})
         out.push_back(add_rule(s.machine, s.host, netfilter::TableKind::nat, Hook::postrouting,
                                first, rule));
+      out.back().last_resort = true;
       break;
     }
     case NatCause::ports_exhausted: return for_ports(s);

@@ -29,6 +29,7 @@ struct Change {
   std::string lasting;     ///< how to make it survive a reboot; "": it does by itself
   unsigned parts = 0;
   int weight = 1;          ///< the blunter, the heavier
+  bool last_resort = false;  ///< tried only where nothing before it helped
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;

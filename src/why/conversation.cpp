@@ -456,11 +456,12 @@ void Conversation::blame_detour() {
 }
 
 void Conversation::hear_errors(std::uint32_t about) {
+  const std::uint32_t answer = question_.probe == Probe::icmp ? echo_reply_to(about) : 0;
   for (const path::JourneyEnd& e : journey_.ends()) {
     if (e.packet.answers != about || e.host != question_.from || e.stop.fate != Fate::delivered)
       continue;
     if (e.packet.ethertype != wire::ethertype::ipv4) continue;
-    account_.told = wire::describe_ip(e.packet.network());
+    if (e.packet.number != answer) account_.told = wire::describe_ip(e.packet.network());
   }
 }
 

@@ -182,6 +182,7 @@ void Search::from(const Account& account) {
   std::vector<std::pair<Change, Account>> onward;
   bool solved = false;
   for (Change& change : candidates(machine_, question_, account)) {
+    if (change.last_resort && (solved || !onward.empty())) continue;
     if (++trials_ > most_trials) break;
     const Applied applied(machine_, change);
     if (!applied.valid()) continue;

@@ -73,7 +73,8 @@ void Report::heading() {
       std::string why = a_.circles ? "frames go in circles and never come to rest" : "";
       if (!a_.unknown.empty()) {
         const Unknown& u = a_.unknown.front();
-        why = fmt::format("in {}, {}", name(u.host), escaped(unknown_line(machine_.hosts[u.host], u.what)));
+        why = fmt::format("{}, in {}", escaped(unknown_line(machine_.hosts[u.host], u.what)),
+                          name(u.host));
       } else if (!a_.circles) {
         why = escaped(what_ended(machine_, a_));
       }

@@ -182,6 +182,7 @@ std::string sysctl_value(const host::Host& host, const Cause& cause) {
     case Sysctl::forwarding: return "0";
     case Sysctl::rp_filter: return std::to_string(rp_filter_of(host, device_in_force(host, cause)));
     case Sysctl::bridge_nf_call_iptables: return host.bridging.nf_call_iptables ? "1" : "0";
+    case Sysctl::nf_conntrack_max: return std::to_string(host.conntrack_config.max);
     default: return "0";
   }
 }
