@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "path/stages.hpp"
+#include "why/dialogue.hpp"
 #include "why/outside.hpp"
 #include "wire/craft.hpp"
 #include "wire/headers.hpp"
@@ -13,99 +14,9 @@
 namespace wayout::why {
 namespace {
 
-using wire::TcpHeader;
-
-constexpr std::uint16_t icmp_id_sequence = 1;
 constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hops
-constexpr std::size_t tcp_headers_bytes = 40, udp_headers_bytes = 28;
-
-Endpoints endpoints_of(const Packet& packet) {
-  const route::Flow flow = route::flow_of(packet);
-  if (flow.protocol != wire::protocol::icmp) return {flow.source, flow.destination, flow.sport, flow.dport};
-  const auto network = packet.network();
-  const std::size_t header = wire::header_at<wire::Ipv4Header>(network)->header_bytes();
-  const auto* icmp = wire::header_at<wire::IcmpHeader>(network, header);
-  const std::uint16_t id = icmp == nullptr ? std::uint16_t{0} : std::uint16_t{icmp->id};
-  return {flow.source, flow.destination, id, id};
-}
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
-
-/// What the two ends have said so far; makes the next packet of either.
-class Script {
- public:
-  explicit Script(const Question& question) : question_(question) {}
-
-  /// The packet of leg `index` (0 = the probe) between these endpoints.
-  [[nodiscard]] std::vector<std::uint8_t> packet(std::size_t index, const Endpoints& ends,
-                                                 std::uint8_t ttl) const {
-    wire::Ipv4Fields ip{.source = ends.source,
-                        .destination = ends.destination,
-                        .protocol = protocol_of(question_.probe),
-                        .ttl = ttl,
-                        .dont_fragment = question_.dont_fragment};
-    if (question_.probe == Probe::icmp) {
-      return wire::make_icmp_echo(ip, index % 2 == 1, ends.sport, icmp_id_sequence,
-                                  payload(udp_headers_bytes));
-    }
-    if (question_.probe == Probe::udp)  // how long the answer is only its program knows
-      return wire::make_udp(ip, ends.sport, ends.dport,
-                            index == 0 ? payload(udp_headers_bytes) : std::vector<std::uint8_t>());
-    return tcp(index, ip, ends);
-  }
-
-  [[nodiscard]] std::size_t legs() const { return question_.probe == Probe::tcp ? 4 : 2; }
-
-  /// The far end hears how much it may send (MSS of the probe as it arrived).
-  void heard_mss(std::uint16_t mss) { mss_heard_ = mss; }
-
- private:
-  [[nodiscard]] std::vector<std::uint8_t> payload(std::size_t headers, std::size_t limit = 65000) const {
-    const std::size_t whole = std::min<std::size_t>(question_.size_bytes, limit);
-    return std::vector<std::uint8_t>(whole > headers ? whole - headers : 0);
-  }
-
-  [[nodiscard]] std::vector<std::uint8_t> tcp(std::size_t index, const wire::Ipv4Fields& ip,
-                                              const Endpoints& ends) const {
-    constexpr std::uint32_t client = 1000, server = 5000;
-    wire::TcpFields f{.source_port = ends.sport, .destination_port = ends.dport};
-    const std::vector<std::uint8_t> asked = payload(tcp_headers_bytes);
-    switch (index) {
-      case 0: f.sequence = client, f.flags = TcpHeader::syn, f.mss = 1460; return make_tcp(ip, f);
-      case 1:
-        f.sequence = server, f.acknowledgement = client + 1, f.mss = 1460;
-        f.flags = TcpHeader::syn | TcpHeader::ack;
-        return make_tcp(ip, f);
-      case 2:
-        f.sequence = client + 1, f.acknowledgement = server + 1;
-        f.flags = TcpHeader::psh | TcpHeader::ack;
-        return make_tcp(ip, f, asked);
-      default:
-        f.sequence = server + 1;
-        f.acknowledgement = client + 1 + static_cast<std::uint32_t>(asked.size());
-        f.flags = TcpHeader::psh | TcpHeader::ack;
-        return make_tcp(ip, f, payload(tcp_headers_bytes, mss_heard_ + tcp_headers_bytes));
-    }
-  }
-
-  const Question& question_;
-  std::uint16_t mss_heard_ = 1460;
-};
-
-std::uint16_t mss_of(const Packet& packet) {
-  const auto network = packet.network();
-  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
-  if (ip == nullptr || ip->protocol != wire::protocol::tcp) return 0;
-  const std::size_t at = ip->header_bytes();
-  const auto* tcp = wire::header_at<TcpHeader>(network, at);
-  if (tcp == nullptr) return 0;
-  for (std::size_t i = at + 20; i + 3 < at + tcp->header_bytes() && i + 3 < network.size();) {
-    if (network[i] == 2) return static_cast<std::uint16_t>(network[i + 2] << 8 | network[i + 3]);
-    if (network[i] == 0) break;
-    i += network[i] == 1 ? 1 : std::max<std::size_t>(network[i + 1], 2);
-  }
-  return 0;
-}
 
 /// Where a leg came to: the end that tells most about it, and the frame that left, if any.
 struct Arrival {
@@ -131,7 +42,7 @@ class Conversation {
         question_(question),
         chance_(std::move(choices)),
         journey_(machine, chance_, trace_),
-        script_(question) {}
+        dialogue_(question) {}
 
   Account play();
 
@@ -160,7 +71,7 @@ class Conversation {
   StepTrace trace_;
   Chance chance_;
   path::Journey journey_;
-  Script script_;
+  Dialogue dialogue_;
   Account account_;
   std::optional<path::Departure> outside_;  ///< the probe as it left this machine
 };
@@ -172,7 +83,7 @@ Account Conversation::play() {
                     question_.probe == Probe::icmp ? source_port(question_) : question_.dport};
   listen();
   bool arrived = true;
-  for (std::size_t index = 0; arrived && index < script_.legs(); ++index)
+  for (std::size_t index = 0; arrived && index < dialogue_.legs(); ++index)
     arrived = index % 2 == 0 ? out_leg(index) : back_leg(index);
   if (arrived) {
     account_.verdict = Verdict::delivered;
@@ -247,7 +158,7 @@ void Conversation::lose(Way way, const path::JourneyEnd& end) {
 bool Conversation::out_leg(std::size_t index) {
   const std::uint32_t number = journey_.new_number();
   const std::uint8_t ttl = machine_.hosts[question_.from].ip.default_ttl;
-  Packet packet = Packet::from_ip(script_.packet(index, account_.asked, ttl));
+  Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl));
   packet.number = number;
   account_.legs.push_back({Way::out, number, {}});
   const std::size_t first_step = trace_.steps().size();
@@ -260,7 +171,7 @@ bool Conversation::out_leg(std::size_t index) {
     }
     listen();
   }
-  account_.legs.back().text = wire::describe_ip(script_.packet(index, account_.asked, ttl));
+  account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl));
   if (arrival.kind == Arrival::Kind::lost) {
     lose(Way::out, arrival.end);
     return false;
@@ -270,12 +181,12 @@ bool Conversation::out_leg(std::size_t index) {
     outside_ = *arrival.departure;
     account_.uplink = arrival.departure->from;
     if (index == 0) account_.seen = endpoints_of(arrival.departure->frame);
-    if (const auto mss = mss_of(arrival.departure->frame); mss != 0) script_.heard_mss(mss);
+    if (const auto mss = mss_of(arrival.departure->frame); mss != 0) dialogue_.heard_mss(mss);
     return true;
   }
   account_.reached = arrival.end.host;
   if (index == 0) account_.seen = endpoints_of(arrival.end.packet);
-  if (const auto mss = mss_of(arrival.end.packet); mss != 0) script_.heard_mss(mss);
+  if (const auto mss = mss_of(arrival.end.packet); mss != 0) dialogue_.heard_mss(mss);
   if (arrival.kind == Arrival::Kind::refused) lose(Way::out, arrival.end);
   return arrival.kind != Arrival::Kind::refused;
 }
@@ -329,7 +240,7 @@ bool Conversation::back_leg(std::size_t index) {
       return false;
     }
     const auto* away = wire::header_at<wire::EthernetHeader>(left.frame());
-    const auto packet = script_.packet(index, turned(seen), outsider_ttl);
+    const auto packet = dialogue_.packet(index, turned(seen), outsider_ttl);
     Packet frame =
         away == nullptr || left.link_header_bytes() == 0
             ? Packet::from_ip(packet)
@@ -347,7 +258,7 @@ bool Conversation::back_leg(std::size_t index) {
     Endpoints ends = turned(endpoints_of(account_.end.packet));
     choose_answering_address(ends);
     const auto packet =
-        script_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
+        dialogue_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
