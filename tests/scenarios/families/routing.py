@@ -1,7 +1,7 @@
 """Routes and policy rules, in the container and on the host, on the way out and back."""
 
 from harness.scenario import ask, cause, dies, scenario, sysctl, works
-from harness.topology import BR1, C2, D1, HOST, NATTED, ONE, PAIR, TWO_NETWORKS, UPLINK2, WEB, container
+from harness.topology import BR1, C2, D1, HOST, NATTED, NO_CARRIER, ONE, PAIR, TWO_NETWORKS, UPLINK2, WEB, container
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 FAR = ask("c1", "203.0.113.80:80", server="w")
@@ -190,7 +190,7 @@ scenario(
 scenario(
     "uplink-without-carrier",
     "The cable is out: the route stays, and ARP finds nobody.",
-    [NATTED, "o: ip link set eth0 down"],
+    [NATTED, "o: ip link set eth0 down", NO_CARRIER.format(device="eth0")],
     OUTSIDE,
     dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
     cause("link", "device", "neighbour"),

@@ -113,3 +113,8 @@ COMMIT
 END
 """
 DOCKERED = ONE + DOCKER
+
+# The kernel takes up to a second to act on a lost carrier; a neighbour that is asked for meanwhile is forgotten.
+NO_CARRIER = """
+h: for i in $(seq 20); do if ip -br link show {device} | grep -q DOWN; then break; fi; sleep 0.1; done
+"""
