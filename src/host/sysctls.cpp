@@ -124,7 +124,8 @@ void read_conntrack(Values& values, conntrack::Config& config) {
   const auto key = [](std::string_view name) {
     return "net.netfilter.nf_conntrack_" + std::string(name);
   };
-  config.max_known = values.read(key("max"), config.max) & values.read(key("count"), config.count);
+  const bool max_read = values.read(key("max"), config.max);
+  config.max_known = values.read(key("count"), config.count) && max_read;
   values.read(key("checksum"), config.checksum);
   values.read(key("tcp_loose"), config.tcp_loose);
   values.read(key("tcp_be_liberal"), config.tcp_be_liberal);

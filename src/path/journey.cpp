@@ -117,7 +117,7 @@ bool Journey::settle_neighbours(std::uint32_t host) {
     if (entry.waiting.empty()) continue;
     changed = true;
     const bool said_failed = std::any_of(
-        here.host.neighbours.begin(), here.host.neighbours.end(), [&](const link::Neighbour& n) {
+        here.host.neighbours.begin(), here.host.neighbours.end(), [&, key = key](const link::Neighbour& n) {
           return n.device == key.device && n.address == key.address &&
                  n.state == link::NudState::failed;
         });

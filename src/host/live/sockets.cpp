@@ -73,7 +73,9 @@ void read_listeners(Host& host, const DeviceBook& book) {
       request.idiag_states = states;
       const Result<void> read = netlink->dump(
           SOCK_DIAG_BY_FAMILY, request,
-          [&](const nlmsghdr& message) { add_listener(message, protocol, host, book); });
+          [&, protocol = protocol](const nlmsghdr& message) {
+            add_listener(message, protocol, host, book);
+          });
       // IPv6 may be off.
       if (!read && family == AF_INET) return;
     }

@@ -197,7 +197,9 @@ class FolderReader {
                                                      {"iptables-nft-save.txt", Backend::nft}};
     bool read = false;
     for (const auto& [name, backend] : saves)
-      read |= read_one(name, [&](const File& f) { return add_rules(f, backend, host_); });
+      read |= read_one(name, [&, backend = backend](const File& f) {
+        return add_rules(f, backend, host_);
+      });
     for (const char* name : {"iptables-S.txt", "iptables-nvL.txt"})
       if (!read)
         read = read_one(name, [&](const File& f) { return add_rules(f, Backend::nft, host_); });
