@@ -17,7 +17,8 @@ namespace wayout::why {
 [[nodiscard]] std::uint16_t mss_of(const Packet& packet);
 
 /// Makes the next packet of either end: for TCP the handshake and one exchange of data, for UDP and
-/// ICMP one exchange. Answers are small, or as big as the question asked for where it is echoed.
+/// ICMP one exchange. The size asked for is that of the data, both ways; a UDP answer is empty, since
+/// only its program knows how long it is.
 class Dialogue {
  public:
   explicit Dialogue(const Question& question) : question_(question) {}
