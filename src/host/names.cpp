@@ -128,4 +128,13 @@ std::optional<link::MacvlanMode> macvlan_mode(std::string_view name) {
   return find(modes, name);
 }
 
+std::optional<link::TunnelDf> tunnel_df(std::string_view name) {
+  static constexpr std::pair<std::string_view, link::TunnelDf> choices[] = {
+      {"unset", link::TunnelDf::unset},
+      {"set", link::TunnelDf::set},
+      {"inherit", link::TunnelDf::inherit},
+  };
+  return find(choices, name);
+}
+
 }  // namespace wayout::host

@@ -49,12 +49,18 @@ struct BridgeOptions {
   std::uint16_t default_pvid = 1;
 };
 
+/// Whether the datagrams of a tunnel may be fragmented on their way.
+enum class TunnelDf : std::uint8_t { unset, set, inherit };
+
 struct VxlanOptions {
   std::uint32_t vni = 0;
   wire::IpAddress local, remote;     ///< remote: unicast default remote or multicast group
   std::uint16_t port = 8472;         ///< UDP destination, host order
   bool learning = true;
   bool collect_metadata = false;     ///< external: an end for us
+  TunnelDf df = TunnelDf::unset;     ///< of the outer header; inherit: the inner IPv4 header's
+  std::uint8_t ttl = 0;              ///< of the outer header; 0: the kernel's own choice
+  bool ttl_inherit = false;          ///< the inner IPv4 header's
 };
 
 enum class MacvlanMode : std::uint8_t { private_, vepa, bridge, passthru, source };

@@ -9,6 +9,7 @@
 namespace wayout::link {
 namespace {
 
+constexpr std::uint8_t default_ttl = 64;
 constexpr std::uint8_t ecn_mask = 3, ecn_ect0 = 2, ecn_ce = 3;
 
 /// RFC 6040 in the kernel's reading: congestion marked inside is not repeated outside.
@@ -54,12 +55,17 @@ Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
   *wire::header_at<wire::VxlanHeader>(payload) = header;
   std::copy(inner.begin(), inner.end(), payload.begin() + sizeof header);
 
-  wire::Ipv4Fields ip{.source = options.local, .destination = remote.address};
+  wire::Ipv4Fields ip{.source = options.local,
+                      .destination = remote.address,
+                      .ttl = options.ttl != 0 ? options.ttl : default_ttl,
+                      .dont_fragment = options.df == TunnelDf::set};
   std::span<const std::uint8_t> flow =
       std::span(inner).first(std::min<std::size_t>(inner.size(), 14));
   const auto* inner_ip = wire::header_at<wire::Ipv4Header>(frame.network());
   if (frame.ethertype == wire::ethertype::ipv4 && inner_ip != nullptr) {
     ip.tos = outer_ecn(inner_ip->tos);
+    if (options.ttl_inherit) ip.ttl = inner_ip->ttl;
+    if (options.df == TunnelDf::inherit) ip.dont_fragment = inner_ip->has_dont_fragment();
     // Addresses and, without IP options, ports.
     constexpr std::size_t from = 12, bytes = 12;
     flow = frame.network().subspan(from, std::min(bytes, frame.network().size() - from));
@@ -67,6 +73,33 @@ Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
   Packet outer = Packet::from_ip(wire::make_udp(ip, source_port_of(flow), remote.port, payload));
   outer.mark = frame.mark;
   return outer;
+}
+
+std::optional<std::vector<std::uint8_t>> tunnel_too_big(const Packet& frame,
+                                                        std::uint32_t room_bytes) {
+  constexpr std::uint32_t least_room = 576;  // what every IPv4 host takes, RFC 791
+  constexpr std::size_t most_bytes = 576;    // of an error, RFC 1812 §4.3.2.3
+  const auto network = frame.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  const auto* ethernet = wire::header_at<wire::EthernetHeader>(frame.frame());
+  if (ip == nullptr || ethernet == nullptr || network.size() <= room_bytes) return std::nullopt;
+  if (room_bytes < least_room || !ip->has_dont_fragment() || ip->is_fragment()) return std::nullopt;
+  const wire::IpAddress from = ip->source_address(), to = ip->destination_address();
+  if (to.is_limited_broadcast() || to.is_multicast() || from.is_limited_broadcast() ||
+      from.is_multicast() || from.is_loopback() || from.v4() >> 24 == 0)
+    return std::nullopt;
+  if (ip->protocol == wire::protocol::icmp && network.size() > ip->header_bytes() &&
+      wire::IcmpHeader{.type = network[ip->header_bytes()]}.is_error())
+    return std::nullopt;
+
+  constexpr std::uint8_t fragmentation_needed = 4;
+  constexpr std::size_t headers = sizeof(wire::Ipv4Header) + sizeof(wire::IcmpHeader);
+  const wire::Ipv4Fields fields{
+      .source = to, .destination = from, .protocol = wire::protocol::icmp, .ttl = ip->ttl};
+  return wire::make_frame(
+      ethernet->destination, ethernet->source, wire::ethertype::ipv4,
+      wire::make_icmp_error(fields, wire::IcmpHeader::unreachable, fragmentation_needed, room_bytes,
+                            network.first(std::min(most_bytes - headers, network.size()))));
 }
 
 bool vxlan_listens(const Devices& devices, std::uint16_t port) {

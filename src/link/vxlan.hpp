@@ -4,6 +4,9 @@
 // (bridge/vxlan_fdb.hpp); the outer datagram is then sent and received like any other of the host.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "link/device.hpp"
 #include "packet/packet.hpp"
 #include "packet/trace.hpp"
@@ -18,14 +21,26 @@ struct VxlanRemote {
   bool operator==(const VxlanRemote&) const = default;
 };
 
-/// The datagram that carries `frame` to `remote`, as a local packet without link header: TTL 64,
-/// DF off, ECN of an inner IPv4 header kept, and `options.local` as source, which is 0.0.0.0 when
-/// the route is to choose it (checksum made for it all the same). The UDP source port depends on
-/// the inner flow only; it is in the kernel's range, but not the kernel's number.
+/// The datagram that carries `frame` to `remote`, as a local packet without link header: TTL and DF
+/// as the options say (by default 64 and off), ECN of an inner IPv4 header kept, and `options.local`
+/// as source, which is 0.0.0.0 when the route is to choose it (checksum made for it all the same).
+/// The UDP source port depends on the inner flow only; it is in the kernel's range, but not the
+/// kernel's number.
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit_one.
-/// Not modelled: tos, ttl, df options; group policy and other extensions; IPv6 underlay.
+/// Not modelled: the tos option; group policy and other extensions; IPv6 underlay.
 [[nodiscard]] Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
                                        const VxlanRemote& remote);
+
+/// What VXLAN puts around an IPv4 packet: outer IPv4, UDP and VXLAN headers, inner Ethernet header.
+inline constexpr std::uint32_t vxlan_overhead_bytes = 20 + 8 + 8 + 14;
+
+/// What a tunnel that is a bridge port says about an IPv4 frame whose packet is longer than
+/// `room_bytes`, when it may not be fragmented: "fragmentation needed" as a frame in the
+/// receiver's name, with the offender's own TTL. Nothing for what may be fragmented, for fragments,
+/// ICMP errors, broadcasts, multicasts, and when the room is below 576 bytes.
+/// Linux: net/ipv4/ip_tunnel_core.c skb_tunnel_check_pmtu.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> tunnel_too_big(const Packet& frame,
+                                                                      std::uint32_t room_bytes);
 
 /// True when a VXLAN device of this namespace that is up receives on this UDP port (host order).
 [[nodiscard]] bool vxlan_listens(const Devices& devices, std::uint16_t port);

@@ -65,6 +65,19 @@ TEST(VxlanEncapsulate, OuterHeaderTakesOnlyEcnFromTheInner) {
   }
 }
 
+TEST(VxlanEncapsulate, OptionsForTtlAndDf) {
+  VxlanOptions set = options;
+  set.ttl = 16;
+  set.df = TunnelDf::set;
+  EXPECT_EQ(outer_ip(vxlan_encapsulate(inner_frame(), set, remote)).ttl, 16);
+  EXPECT_TRUE(outer_ip(vxlan_encapsulate(inner_frame(), set, remote)).has_dont_fragment());
+  VxlanOptions inherit = options;
+  inherit.ttl_inherit = true;
+  inherit.df = TunnelDf::inherit;
+  EXPECT_EQ(outer_ip(vxlan_encapsulate(inner_frame(), inherit, remote)).ttl, 3);
+  EXPECT_TRUE(outer_ip(vxlan_encapsulate(inner_frame(), inherit, remote)).has_dont_fragment());
+}
+
 TEST(VxlanEncapsulate, KeepsMarkAndInnerTag) {
   Packet frame = inner_frame();
   frame.mark = 0x77;
@@ -73,6 +86,65 @@ TEST(VxlanEncapsulate, KeepsMarkAndInnerTag) {
   EXPECT_EQ(outer.mark, 0x77U);
   EXPECT_TRUE(outer.local);
   EXPECT_EQ(outer.size(), 20U + 8 + 8 + frame.on_wire().size());
+}
+
+// Recorded on Linux 6.18 in front of the sender: a datagram of 1490 bytes with DF met a VXLAN port over
+// an underlay of 1500. The datagram's UDP checksum was not finished by its sender.
+TEST(TunnelTooBig, AnswersAsTheReceiver) {
+  const wire::MacAddress sender = {{0xca, 0x34, 0x22, 0x0d, 0x82, 0x01}};
+  const wire::MacAddress receiver = {{0x96, 0x77, 0x77, 0x90, 0x35, 0xc0}};
+  const wire::Ipv4Fields ip{.source = wire::IpAddress::v4(10, 1, 0, 2),
+                            .destination = wire::IpAddress::v4(10, 1, 0, 3),
+                            .tos = 8,
+                            .ttl = 33,
+                            .dont_fragment = true};
+  Bytes datagram = wire::make_udp(ip, 4000, 5000, Bytes(1462, 'x'));
+  wire::header_at<wire::UdpHeader>(datagram, 20)->checksum = 0x19d6;
+  const Packet packet =
+      Packet::from_frame(wire::make_frame(sender, receiver, wire::ethertype::ipv4, datagram));
+
+  Bytes recorded = {
+      0xca, 0x34, 0x22, 0x0d, 0x82, 0x01, 0x96, 0x77, 0x77, 0x90, 0x35, 0xc0, 0x08, 0x00,  // Ethernet
+      0x45, 0x00, 0x02, 0x40, 0x00, 0x00, 0x40, 0x00, 0x21, 0x01, 0x43, 0xb7, 0x0a, 0x01, 0x00, 0x03,
+      0x0a, 0x01, 0x00, 0x02,                                                              // IPv4
+      0x03, 0x04, 0x5a, 0x3b, 0x00, 0x00, 0x05, 0xaa,                                      // ICMP
+      0x45, 0x08, 0x05, 0xd2, 0x00, 0x00, 0x40, 0x00, 0x21, 0x11, 0x40, 0x0d, 0x0a, 0x01, 0x00, 0x02,
+      0x0a, 0x01, 0x00, 0x03, 0x0f, 0xa0, 0x13, 0x88, 0x05, 0xbe, 0x19, 0xd6};
+  recorded.resize(590, 'x');
+  const auto answer = tunnel_too_big(packet, 1450);
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(*answer, testing::ElementsAreArray(recorded));
+  EXPECT_FALSE(tunnel_too_big(packet, 1490)) << "it fits";
+  EXPECT_FALSE(tunnel_too_big(packet, 575)) << "no host has to take less";
+}
+
+TEST(TunnelTooBig, SaysNothingAboutWhatMayBeFragmentedOrMustNotBeAnswered) {
+  struct Row {
+    const char* what;
+    wire::IpAddress source, destination;
+    bool dont_fragment;
+  };
+  const auto host = wire::IpAddress::v4(10, 1, 0, 2), other = wire::IpAddress::v4(10, 1, 0, 3);
+  const Row rows[] = {
+      {"may be fragmented", host, other, false},
+      {"to all", host, wire::IpAddress::v4(0xffffffff), true},
+      {"to many", host, wire::IpAddress::v4(224, 0, 0, 5), true},
+      {"from nobody", wire::IpAddress::v4(0), other, true},
+      {"from loopback", wire::IpAddress::v4(127, 0, 0, 1), other, true},
+  };
+  for (const Row& row : rows) {
+    const wire::Ipv4Fields ip{.source = row.source,
+                              .destination = row.destination,
+                              .dont_fragment = row.dont_fragment};
+    const Packet packet = Packet::from_frame(wire::make_frame(
+        own, far, wire::ethertype::ipv4, wire::make_udp(ip, 53, 53, Bytes(1462, 'x'))));
+    EXPECT_FALSE(tunnel_too_big(packet, 1450)) << row.what;
+  }
+  const wire::Ipv4Fields ip{.source = host, .destination = other, .dont_fragment = true};
+  const Packet error = Packet::from_frame(wire::make_frame(
+      own, far, wire::ethertype::ipv4,
+      wire::make_icmp_error(ip, wire::IcmpHeader::unreachable, 1, 0, Bytes(1462, 'x'))));
+  EXPECT_FALSE(tunnel_too_big(error, 1450)) << "an error about an error";
 }
 
 Devices with_vxlan() {

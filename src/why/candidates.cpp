@@ -76,14 +76,18 @@ Changes for_bridge(const Scene& s) {
         return {disable_stp(s.machine, {s.host, s.h.devices[port.device].master})};
       return {set_port(s.machine, port, "state", "3",
                        [](Port& p) { p.state = link::PortState::forwarding; })};
-    case BridgeCause::same_port:
-      return {set_port(s.machine, port, "hairpin", "on", [](Port& p) { p.hairpin = true; })};
+    case BridgeCause::same_port: {
+      Changes out{set_port(s.machine, port, "hairpin", "on", [](Port& p) { p.hairpin = true; })};
+      for (Change& c : for_wrong_mac(s)) out.push_back(std::move(c));
+      return out;
+    }
     case BridgeCause::isolated:
       return {set_port(s.machine, port, "isolated", "off", [](Port& p) { p.isolated = false; })};
     case BridgeCause::no_flood:
       return {set_port(s.machine, port, "flood", "on", [](Port& p) { p.flood = true; })};
     case BridgeCause::locked:
       return {set_port(s.machine, port, "locked", "off", [](Port& p) { p.locked = false; })};
+    case BridgeCause::own_source:
     case BridgeCause::static_fdb: return for_wrong_mac(s);
     default: return {};
   }
@@ -96,6 +100,11 @@ Changes for_mtu(const Scene& s) {
   if (s.account.end.stop.stage == Stage::dev_forward_skb) {
     const host::DeviceRef peer = s.machine.peer(device);
     if (peer.device != no_device) out.push_back(set_mtu(s.machine, peer, size));
+  } else if (s.account.end.stop.stage == Stage::skb_tunnel_check_pmtu) {
+    const std::uint32_t carried = s.cause.value() + link::vxlan_overhead_bytes;
+    for (DeviceId id = 1; id < s.h.devices.size(); ++id)
+      if (s.h.devices[id].mtu_bytes == carried && !s.h.devices[id].port && id != device.device)
+        out.push_back(set_mtu(s.machine, {s.host, id}, size + link::vxlan_overhead_bytes));
   } else {
     out.push_back(set_mtu(s.machine, device, size));
   }

@@ -87,6 +87,54 @@ Changes for_strayed_port(const host::Machine& machine, host::DeviceRef end,
   return out;
 }
 
+/// A route for `destination` alone, through a router that this host uses already or could use: on the
+/// wire where it was looked for it is not.
+Changes for_not_on_link(const host::Machine& machine, std::uint32_t host, DeviceId looked_on,
+                        const wire::IpAddress& destination) {
+  Changes out;
+  const auto add = [&](const wire::IpAddress& gateway, DeviceId device) {
+    Change change =
+        add_route(machine, host, wire::Prefix::host(destination), gateway, device);
+    change.last_resort = true;
+    const bool is_known = std::any_of(out.begin(), out.end(),
+                                      [&](const Change& c) { return c.command == change.command; });
+    if (!is_known) out.push_back(std::move(change));
+  };
+  for (const route::FibTable& table : machine.hosts[host].fib.tables)
+    for (const route::Route& route : table.routes)
+      for (const route::Nexthop& hop : route.nexthops)
+        if (route.destination.length == 0 && hop.gateway.is_set()) add(hop.gateway, hop.device);
+  for (const auto& [device, gateway] : possible_gateways(machine, host))
+    if (device == looked_on) add(gateway, device);
+  return out;
+}
+
+/// Whoever has `address` shares its MAC address with another device of its kind: frames for the one
+/// go to the other, or nowhere. It gets one of its own, made of the IP address as docker does.
+Changes for_shared_mac(const host::Machine& machine, const wire::IpAddress& address) {
+  Changes out;
+  const auto is_end = [](const link::Device& device) {
+    return device.ethernet && !device.port && device.kind != link::DeviceKind::bridge;
+  };
+  const auto shares = [&](host::DeviceRef own) {
+    const wire::MacAddress& mac = machine.hosts[own.host].devices[own.device].mac;
+    for (std::uint32_t i = 0; i < machine.hosts.size(); ++i)
+      for (DeviceId d = 1; d < machine.hosts[i].devices.size(); ++d)
+        if (i != own.host && is_end(machine.hosts[i].devices[d]) &&
+            machine.hosts[i].devices[d].mac == mac)
+          return true;
+    return false;
+  };
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    const DeviceId owner = machine.hosts[i].interfaces.owner_of(address);
+    if (owner == no_device || !is_end(machine.hosts[i].devices[owner]) || !shares({i, owner}))
+      continue;
+    const auto& bytes = address.bytes();
+    out.push_back(set_mac(machine, {i, owner}, {{0x02, 0x42, bytes[0], bytes[1], bytes[2], bytes[3]}}));
+  }
+  return out;
+}
+
 }  // namespace
 
 Changes for_no_route(const Scene& s) {
@@ -134,6 +182,10 @@ Changes for_unanswered(const Scene& s) {
         step.by.kind() == CauseKind::rule && step.address == next_hop)
       out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
   for (Change& c : for_strayed_port(s.machine, {host, device}, next_hop)) out.push_back(std::move(c));
+  for (Change& c : for_shared_mac(s.machine, next_hop)) out.push_back(std::move(c));
+  if (!s.packet.routing.gateway.is_set())
+    for (Change& c : for_not_on_link(s.machine, host, device, s.flow.destination))
+      out.push_back(std::move(c));
   return out;
 }
 
@@ -145,6 +197,8 @@ Changes for_wrong_mac(const Scene& s) {
       if (n.device == step->device && n.address == step->address)
         out.push_back(delete_neighbour(s.machine, {step->host, n.device}, n.address));
   }
+  if (const wire::IpAddress to = s.flow.destination; to.is_v4())
+    for (Change& c : for_shared_mac(s.machine, to)) out.push_back(std::move(c));
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(s.packet.frame());
   for (std::uint32_t i = 0; ethernet != nullptr && i < s.machine.hosts.size(); ++i)
     for (const bridge::FdbEntry& e : s.machine.hosts[i].bridging.fdb)

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/escape.hpp"
 #include "host/provenance.hpp"
 #include "netfilter/print.hpp"
 #include "why/question.hpp"
@@ -166,9 +167,12 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Netfilter& nf = machine.hosts[host].netfilter;
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
+  // What a terminal must not see cannot be pasted either: then the rule goes by its number.
+  std::string spec = rule_spec(chain, nf.rule(ref));
+  if (host::escaped(spec) != spec) spec = fmt::format(" {}", ref.rule + 1);
   return {.host = host,
           .command = fmt::format("{} -D {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
-                                 shell_word(chain.name), rule_spec(chain, nf.rule(ref))),
+                                 shell_word(chain.name), spec),
           .lasting = how_to_keep_rules(ruleset),
           .parts = Parts::rules,
           .weight = 2,
@@ -332,6 +336,14 @@ Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId brid
             if (!h.devices[bridge].carrier)
               h.devices[bridge].carrier = h.interfaces[bridge].carrier = true;
           }};
+}
+
+Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacAddress& mac) {
+  return {.host = d.host,
+          .command = fmt::format("ip link set {} address {}", name_of(machine, d), mac.text()),
+          .lasting = keep_network,
+          .parts = Parts::devices,
+          .apply = [=](host::Host& h) { h.devices[d.device].mac = mac; }};
 }
 
 Change set_mtu(const host::Machine& machine, host::DeviceRef d, std::uint32_t mtu_bytes) {

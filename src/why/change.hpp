@@ -72,6 +72,9 @@ struct Change {
 [[nodiscard]] Change link_up(const host::Machine& machine, host::DeviceRef device);
 [[nodiscard]] Change set_master(const host::Machine& machine, host::DeviceRef device,
                                 DeviceId bridge);
+/// `ip link set DEVICE address MAC`.
+[[nodiscard]] Change set_mac(const host::Machine& machine, host::DeviceRef device,
+                             const wire::MacAddress& mac);
 [[nodiscard]] Change set_mtu(const host::Machine& machine, host::DeviceRef device,
                              std::uint32_t mtu_bytes);
 [[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,

@@ -142,6 +142,22 @@ TEST(Change, ARuleDeleted) {
               ElementsAre("-A FORWARD -i a -j DROP", "-A FORWARD -i c -j DROP"));
 }
 
+TEST(Change, ARuleThatCannotBePastedGoesByItsNumber) {
+  Changed c(two_containers().rules(
+      "filter", "-A FORWARD -j ACCEPT\n-A FORWARD -m comment --comment \"a\x1b]0;b\" -j DROP\n"));
+  RuleRef second = c.chain(TableKind::filter, "FORWARD");
+  second.rule = 1;
+  EXPECT_EQ(c.make(delete_rule(c.machine, 0, second)), "iptables -D FORWARD 2");
+}
+
+TEST(Change, AMacAddress) {
+  Changed c(two_containers());
+  const DeviceId eth0 = c.device("eth0");
+  EXPECT_EQ(c.make(set_mac(c.machine, {0, eth0}, {{2, 0x42, 10, 1, 0, 3}})),
+            "ip link set eth0 address 02:42:0a:01:00:03");
+  EXPECT_EQ(c.host().devices[eth0].mac.text(), "02:42:0a:01:00:03");
+}
+
 TEST(Change, ARuleOfTheOtherIptables) {
   Changed c(
       two_containers().rules("filter", "-A FORWARD -j DROP\n", "host/iptables-legacy-save.txt"));

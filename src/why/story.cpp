@@ -62,6 +62,20 @@ bool is_turned_down(const host::Host& host, const Step& step, RouteType decided)
          host.fib.route(step.by.route()).type == RouteType::unicast;
 }
 
+/// Steps of hooks do not say where the packet is, and a received packet's local route names lo: it is
+/// where it was.
+bool stays(const Step& step) {
+  return step.device == no_device ||
+         (step.did == Did::routed && step.stage == Stage::ip_rcv_finish_core &&
+          static_cast<RouteType>(step.value) == RouteType::local);
+}
+
+/// The packet goes on at an upper device, which was told when it was passed there.
+bool was_passed_up(Stage stage) {
+  return stage == Stage::vlan_do_receive || stage == Stage::macvlan_handle_frame ||
+         stage == Stage::vxlan_rcv;
+}
+
 class Teller {
  public:
   Teller(const host::Machine& machine, const Account& account, const Leg& leg, bool all)
@@ -71,7 +85,7 @@ class Teller {
     for (const Step& step : account_.steps)
       if (step.packet == leg_.packet) {
         one(step);
-        if (step.device == no_device) continue;
+        if (stays(step)) continue;
         last_host_ = step.host;
         last_device_ = device(step, step.device);
       }
@@ -85,10 +99,9 @@ class Teller {
     return id < host_of(step).devices.size() ? host_of(step).devices[id].name : "";
   }
 
-  /// Steps of hooks do not say where the packet is: it is where it was.
   void add(const Step& step, std::string stage, std::string did, std::string text, std::string line) {
     std::string at = device(step, step.device);
-    if (at.empty() && step.host == last_host_) at = last_device_;
+    if (stays(step) && step.host == last_host_ && !last_device_.empty()) at = last_device_;
     lines_.push_back({.way = leg_.way,
                       .packet = step.packet,
                       .host = step.host,
@@ -150,7 +163,10 @@ void Teller::ended(const Step& step) {
       break;
     case Fate::delivered: add(step, stage, "delivered", "to its socket", ""); break;
     case Fate::forwarded:
-    case Fate::bridged: add(step, stage, "sent", fmt::format("leaves through {}", device(step, step.device)), ""); break;
+    case Fate::bridged:
+      if (was_passed_up(step.stage)) break;
+      add(step, stage, "sent", fmt::format("leaves through {}", device(step, step.device)), "");
+      break;
     case Fate::undecided:
       add(step, stage, "undecided", "", line);
       lines_.back().ended = true;
@@ -206,7 +222,10 @@ void Teller::one(const Step& step) {
       break;
     case Did::flooded: add(step, stage, "flooded", fmt::format("to {} ports", step.value), ""); break;
     case Did::passed_up:
-      add(step, stage, "up", fmt::format("{} to {}", device(step, step.device), device(step, step.other)), "");
+      add(step, stage, "up",
+          fmt::format("{} to {}", device(step, step.device),
+                      step.other == no_device ? "a device of another namespace" : device(step, step.other)),
+          "");
       break;
     case Did::resolved:
       if (all_) add(step, stage, "neighbour", step.address.text(), "");

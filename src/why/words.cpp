@@ -267,6 +267,9 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
     case CauseKind::conntrack: return conntrack_phrase(cause);
     case CauseKind::address: return address_phrase(host, cause);
     case CauseKind::mtu:
+      if (host.devices[cause.device()].kind == link::DeviceKind::vxlan)
+        return fmt::format("{}, whose tunnel carries {} bytes", device_name(host, cause.device()),
+                           cause.value());
       return fmt::format("{} mtu {}", device_name(host, cause.device()), cause.value());
     case CauseKind::device:
       return fmt::format("{} {}", device_name(host, cause.device()),

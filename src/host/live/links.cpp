@@ -57,6 +57,10 @@ void read_vxlan(const Attributes& data, link::VxlanOptions& vxlan, References& r
   vxlan.port = data.be16(IFLA_VXLAN_PORT).value_or(8472);
   vxlan.learning = data.number<std::uint8_t>(IFLA_VXLAN_LEARNING).value_or(1) != 0;
   vxlan.collect_metadata = data.number<std::uint8_t>(IFLA_VXLAN_COLLECT_METADATA).value_or(0) != 0;
+  const auto df = data.number<std::uint8_t>(IFLA_VXLAN_DF);
+  if (df && *df <= VXLAN_DF_INHERIT) vxlan.df = static_cast<link::TunnelDf>(*df);
+  vxlan.ttl = data.number<std::uint8_t>(IFLA_VXLAN_TTL).value_or(0);
+  vxlan.ttl_inherit = data.number<std::uint8_t>(IFLA_VXLAN_TTL_INHERIT).value_or(0) != 0;
   vxlan.remote = data.address(data.has(IFLA_VXLAN_GROUP) ? IFLA_VXLAN_GROUP : IFLA_VXLAN_GROUP6);
   vxlan.local = data.address(data.has(IFLA_VXLAN_LOCAL) ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6);
   references.lower = data.number<std::uint32_t>(IFLA_VXLAN_LINK).value_or(0);

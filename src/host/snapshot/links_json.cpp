@@ -52,6 +52,9 @@ void read_vxlan(const JsonObject& data, LinkList::Entry& entry) {
   vxlan.port = data.number<std::uint16_t>("port").value_or(8472);
   vxlan.learning = data.boolean("learning", true);
   vxlan.collect_metadata = data.boolean("external", false);
+  vxlan.df = data.parsed("df", tunnel_df, link::TunnelDf::unset);
+  vxlan.ttl_inherit = !data.has("ttl") && data.has("df");  // its JSON leaves out `ttl inherit`
+  if (!vxlan.ttl_inherit) vxlan.ttl = data.number<std::uint8_t>("ttl").value_or(0);
   for (const char* key : {"remote", "remote6", "group", "group6"})
     if (data.has(key)) vxlan.remote = address_of(data, key);
   for (const char* key : {"local", "local6"})

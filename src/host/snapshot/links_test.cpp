@@ -42,7 +42,7 @@ constexpr const char* json_listing = R"([
 {"ifindex":9,"ifname":"vx0","flags":["BROADCAST","UP","LOWER_UP"],"mtu":1450,"link_type":"ether",
  "address":"02:00:00:00:00:0e","promiscuity":0,"xdp":{"mode":2,"prog":{"id":5}},
  "linkinfo":{"info_kind":"vxlan","info_data":{"id":42,"remote":"192.0.2.2","local":"192.0.2.1",
- "link":"d0","port":4789,"learning":false}},"addr_info":[]},
+ "link":"d0","port":4789,"learning":false,"ttl":16,"df":"inherit"}},"addr_info":[]},
 {"ifindex":10,"link":"d0","ifname":"d0.10","flags":["BROADCAST"],"mtu":1500,"link_type":"ether",
  "address":"02:00:00:00:00:0c","promiscuity":0,"linkinfo":{"info_kind":"vlan",
  "info_data":{"protocol":"802.1Q","id":10,"flags":["REORDER_HDR"]}},"addr_info":[]},
@@ -85,7 +85,7 @@ constexpr const char* text_listing =
     veth numtxqueues 2
 9: vx0: <BROADCAST,UP,LOWER_UP> mtu 1450 xdpgeneric/id:5 qdisc noqueue state UNKNOWN group default
     link/ether 02:00:00:00:00:0e brd ff:ff:ff:ff:ff:ff promiscuity 0  allmulti 0
-    vxlan id 42 remote 192.0.2.2 local 192.0.2.1 dev d0 srcport 0 0 dstport 4789 nolearning ttl auto
+    vxlan id 42 remote 192.0.2.2 local 192.0.2.1 dev d0 srcport 0 0 dstport 4789 nolearning ttl 16 df inherit
     prog/xdp id 5 tag 3b185187f1855c4c jited
 10: d0.10@d0: <BROADCAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
     link/ether 02:00:00:00:00:0c brd ff:ff:ff:ff:ff:ff promiscuity 0  allmulti 0
@@ -177,6 +177,9 @@ TEST_P(Links, KindsWithData) {
   EXPECT_FALSE(vx0.vxlan.learning);
   EXPECT_EQ(vx0.vxlan.remote.text(), "192.0.2.2");
   EXPECT_EQ(vx0.vxlan.local.text(), "192.0.2.1");
+  EXPECT_EQ(vx0.vxlan.ttl, 16);
+  EXPECT_FALSE(vx0.vxlan.ttl_inherit);
+  EXPECT_EQ(vx0.vxlan.df, link::TunnelDf::inherit);
   EXPECT_EQ(vx0.lower, book_.find("d0"));
   EXPECT_TRUE(vx0.xdp);
 }

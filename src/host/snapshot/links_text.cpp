@@ -153,6 +153,14 @@ void read_bridge(Words& words, link::BridgeOptions& bridge) {
   }
 }
 
+/// `ttl auto`, `ttl inherit`, `ttl 16`.
+void read_ttl(Words& words, link::VxlanOptions& vxlan) {
+  if (words.peek() == "auto" || words.peek() == "inherit")
+    vxlan.ttl_inherit = words.next() == "inherit";
+  else
+    vxlan.ttl = words.number_after<std::uint8_t>("ttl");
+}
+
 void read_vxlan(Words& words, LinkList::Entry& entry) {
   link::VxlanOptions& vxlan = entry.device.vxlan;
   while (!words.done()) {
@@ -165,6 +173,8 @@ void read_vxlan(Words& words, LinkList::Entry& entry) {
     if (word == "dstport") vxlan.port = words.number_after<std::uint16_t>(word);
     if (word == "nolearning") vxlan.learning = false;
     if (word == "external") vxlan.collect_metadata = true;
+    if (word == "df") vxlan.df = words.parsed(word, tunnel_df);
+    if (word == "ttl") read_ttl(words, vxlan);
   }
 }
 

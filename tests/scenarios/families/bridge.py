@@ -161,6 +161,7 @@ scenario(
     NEIGHBOUR,
     dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", also=("h", "br_handle_frame_finish", "NOT_SPECIFIED")),
     cause("bridge", "address", "neighbour"),
+    fix="must",
 )
 scenario(
     "same-ip-twice",

@@ -57,6 +57,7 @@ scenario(
     ask("c1", "10.2.0.2:80", server="d1"),
     dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
     cause("neighbour", "address", "route"),
+    fix="must",
     fixed="c1: ip addr flush dev eth0\nc1: ip addr add 10.1.0.2/24 dev eth0\nc1: ip route add default via 10.1.0.1",
 )
 scenario(
@@ -169,6 +170,7 @@ scenario(
     FAR,
     dies("out", "h", "neigh_invalidate", "NEIGH_FAILED", error="EHOSTUNREACH"),
     cause("route", "neighbour"),
+    fix="must",
     fixed="h: ip route add 203.0.113.80/32 via 198.51.100.1",
 )
 scenario(

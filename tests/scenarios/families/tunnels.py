@@ -243,7 +243,6 @@ scenario(
     [OVERLAY, "h: ip link set vx0 mtu 1500", "h2: ip link set vx0 mtu 1500"],
     ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490),
     works(source="10.1.0.2"),
-    may_hesitate=True,
 )
 scenario(
     "overlay-wider-than-the-underlay-df",
@@ -251,6 +250,22 @@ scenario(
     [OVERLAY, "h: ip link set vx0 mtu 1500", "h2: ip link set vx0 mtu 1500"],
     ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490, df=True),
     dies("out", "h", error="EMSGSIZE"),
-    may_hesitate=True,
+    cause("mtu"),
+    fix="must",
     fixed="h: ip link set eth0 mtu 1600\nh2: ip link set eth0 mtu 1600",
+)
+scenario(
+    "overlay-df-in-pieces-not-allowed",
+    "The tunnel itself sets DF: its datagrams are too big for the underlay, and nobody is told.",
+    [OVERLAY.replace("4789 local 192.168.7.1", "4789 df set local 192.168.7.1"), "h: ip link set vx0 mtu 1500"],
+    ask("c1", "10.1.0.3:53", server="c2", proto="udp", size=1490),
+    dies("out", "h"),  # what is freed is the datagram around it
+    cause("mtu"),
+)
+scenario(
+    "flannel-wider-than-the-underlay-df",
+    "Routed into the tunnel, not bridged: a packet that may not be fragmented goes in a datagram that may.",
+    [FLANNEL, "h: ip link set flannel.1 mtu 1500", "h2: ip link set flannel.1 mtu 1500"],
+    ask("c1", "10.244.2.2:53", server="c2", proto="udp", size=1490, df=True),
+    works(source="10.244.1.2"),
 )
