@@ -174,6 +174,7 @@ enum class AddressCause : std::uint32_t {
   not_answered,    ///< nobody on the segment owns the next hop's address
   no_source,       ///< no address to send from
   not_owned,       ///< a rule gave it a source address that nobody owns
+  not_known_there, ///< its private source is this host's, but not of the network it was sent into
 };
 enum class DeviceCause : std::uint32_t {
   none,

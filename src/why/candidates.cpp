@@ -124,7 +124,8 @@ Changes by_kind(const Scene& s) {
     case CauseKind::address:
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_answered)
         return for_unanswered(s);
-      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_owned)
+      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_owned ||
+          static_cast<AddressCause>(s.cause.value()) == AddressCause::not_known_there)
         return for_wrong_source(s);
       if (static_cast<AddressCause>(s.cause.value()) == AddressCause::own_source)
         return for_dnat_without_masquerade(s);

@@ -1,6 +1,7 @@
 // Changes of rules, of translation, and of the connections that remember it.
 #include <algorithm>
 
+#include "nat/map.hpp"
 #include "why/candidates.hpp"
 #include "wire/headers.hpp"
 
@@ -102,9 +103,21 @@ bool left_by_goto(const Scene& s, RuleRef policy) {
   });
 }
 
+/// The source with which the probe came to the blamed host.
+wire::IpAddress source_on_arrival(const Scene& s) {
+  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
+  wire::IpAddress source = s.account.asked.source;
+  for (const Step& step : s.account.steps) {
+    if (step.packet != s.account.legs.front().packet) continue;
+    if (step.host == s.host) break;
+    if (step.did == Did::translated && step.value == of_source) source = step.address;
+  }
+  return source;
+}
+
 netfilter::Rule masquerade(const Scene& s, DeviceId ingress, DeviceId egress) {
   netfilter::Rule rule;
-  const wire::IpAddress source = s.account.asked.source;
+  const wire::IpAddress source = source_on_arrival(s);
   rule.source = block(subnet_of(s.h, ingress, source));
   rule.out = s.h.devices[ingress].kind == link::DeviceKind::bridge
                  ? through(s.h, ingress, true)

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "path/stages.hpp"
+#include "why/blame.hpp"
 #include "why/dialogue.hpp"
 #include "why/outside.hpp"
 #include "wire/craft.hpp"
@@ -27,10 +28,6 @@ struct Arrival {
 };
 
 bool refused(const Stop& stop) { return stop.reason == DropReason::NO_SOCKET; }
-
-bool forwarding_off(const Cause& cause) {
-  return cause.kind() == CauseKind::sysctl && cause.sysctl() == Sysctl::forwarding;
-}
 
 bool other_host(const Stop& stop) { return stop.reason == DropReason::OTHERHOST; }
 
@@ -58,10 +55,6 @@ class Conversation {
   void lose(Way way, const path::JourneyEnd& end);
   void choose_answering_address(Endpoints& ends);
   bool check_answer(const path::JourneyEnd& end);
-  void blame_missing_translation();
-  void blame_detour();
-  [[nodiscard]] bool was_redirected(const Step& routed) const;
-  [[nodiscard]] std::vector<Step> decisions(std::uint32_t packet) const;
   void hear_errors(std::uint32_t about);
   void assume(std::string text);
   void gather_unknown();
@@ -90,8 +83,7 @@ Account Conversation::play() {
     account_.direction = Way::back;
   }
   account_.steps = trace_.steps();
-  blame_missing_translation();
-  blame_detour();
+  blame(machine_, account_);
   gather_unknown();
   if (account_.circles || !account_.unknown.empty()) account_.verdict = Verdict::undecided;
   account_.choices = chance_.asked();
@@ -296,74 +288,6 @@ bool Conversation::check_answer(const path::JourneyEnd& end) {
                           Cause::nat(NatCause::answer_elsewhere, end.packet.device));
   lose(Way::back, wrong);
   return false;
-}
-
-/// Where a packet went, host by host: the routing decision each of them made.
-std::vector<Step> Conversation::decisions(std::uint32_t packet) const {
-  std::vector<Step> out;
-  for (const Step& step : account_.steps)
-    if (step.packet == packet && step.did == Did::routed &&
-        (out.empty() || out.back().host != step.host))
-      out.push_back(step);
-  return out;
-}
-
-/// An outsider that has no way back to an address nobody translated is not at fault: the host that
-/// forwarded it untranslated is, though the outsider is a namespace of this machine. The same for
-/// one that was given an address nobody owns.
-void Conversation::blame_missing_translation() {
-  if (account_.verdict != Verdict::dropped || account_.direction != Way::back) return;
-  if (!account_.reached || !account_.seen || !machine_.hosts[*account_.reached].runtime.empty()) return;
-  const CauseKind kind = account_.end.stop.cause.kind();
-  if (kind != CauseKind::no_route && kind != CauseKind::address && kind != CauseKind::neighbour &&
-      kind != CauseKind::route && !forwarding_off(account_.end.stop.cause))
-    return;
-
-  const std::vector<Step> hops = decisions(account_.legs.front().packet);
-  const auto forwarder = std::find_if(hops.begin(), hops.end(), [&](const Step& hop) {
-    return hop.host != question_.from && hop.host != *account_.reached &&
-           is_uplink(machine_.hosts[hop.host], hop.device);
-  });
-  if (forwarder == hops.end()) return;
-  const bool beyond = std::any_of(forwarder + 1, hops.end(), [&](const Step& hop) {
-    return hop.host == account_.end.host;
-  });
-  const host::Host& host = machine_.hosts[forwarder->host];
-  if (!beyond || host.interfaces.owner_of(account_.seen->source) != no_device) return;
-  account_.end.cause_host = forwarder->host;
-  account_.end.stop.cause = account_.seen->source == account_.asked.source
-                                ? Cause::nat(NatCause::not_translated, forwarder->device)
-                                : Cause::address(AddressCause::not_owned, forwarder->device);
-}
-
-/// A rule gave the packet another destination in this namespace, before it was routed.
-bool Conversation::was_redirected(const Step& routed) const {
-  return std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& step) {
-    return step.host == routed.host && step.packet == routed.packet &&
-           step.did == Did::translated && step.hook == Hook::prerouting;
-  });
-}
-
-/// A namespace that does not forward, and would have to send the packet back where it came from or
-/// knows no way at all, is no router that is switched off: whoever sent the packet there is wrong.
-void Conversation::blame_detour() {
-  if (account_.verdict != Verdict::dropped || !forwarding_off(account_.end.stop.cause)) return;
-  const std::vector<Step> hops = decisions(account_.legs.back().packet);
-  if (hops.size() < 2 || hops.back().host != account_.end.host) return;
-  const host::Host& host = machine_.hosts[account_.end.host];
-  const Step& here = hops.back();
-  const bool leads_on =
-      here.by.kind() == CauseKind::route &&
-      std::any_of(host.fib.route(here.by.route()).nexthops.begin(),
-                  host.fib.route(here.by.route()).nexthops.end(),
-                  [&](const auto& hop) { return hop.device != account_.end.packet.device; });
-  if (leads_on || was_redirected(hops.back())) return;
-  const Step& before = hops[hops.size() - 2];
-  account_.end.cause_host = before.host;
-  // Whoever does not have the next hop's address was meant by a wrong MAC address.
-  account_.end.stop.cause = host.interfaces.owner_of(before.address) == no_device
-                                ? Cause::neighbour(before.device)
-                                : before.by;
 }
 
 void Conversation::hear_errors(std::uint32_t about) {

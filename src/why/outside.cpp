@@ -77,7 +77,14 @@ OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef 
     return OutsideAnswer{.comes_back = true, .assumed = std::move(assumed)};
   };
 
-  if (host.interfaces.owner_of(source) != no_device) return comes_back("");
+  const auto routed_back = [&] {
+    return comes_back(fmt::format("the network beyond {} routes {} to {}",
+                                  host.devices[router.device].name, source.text(), host.name));
+  };
+  if (const DeviceId owner = host.interfaces.owner_of(source); owner != no_device) {
+    const bool is_known = owner == router.device || !source.is_private() || on_link(interface, source);
+    return is_known ? comes_back("") : routed_back();
+  }
   if (on_link(interface, source)) {
     if (answers_for(host, router.device, source, somebody_on(interface, source)))
       return comes_back("");
@@ -86,8 +93,7 @@ OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef 
   }
   if (!translated && source.is_private())
     return lost(Cause::nat(NatCause::not_translated, router.device));
-  return comes_back(fmt::format("the network beyond {} routes {} to {}",
-                                host.devices[router.device].name, source.text(), host.name));
+  return routed_back();
 }
 
 }  // namespace wayout::why

@@ -116,6 +116,8 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
       return fmt::format("nobody answers for the next hop on {}", device);
     case AddressCause::not_owned:
       return fmt::format("nobody owns the source that what leaves through {} was given", device);
+    case AddressCause::not_known_there:
+      return fmt::format("the network behind {} does not know the source that it was given", device);
     case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }

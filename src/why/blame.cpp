@@ -1,0 +1,189 @@
+#include "why/blame.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "nat/map.hpp"
+#include "why/outside.hpp"
+
+namespace wayout::why {
+namespace {
+
+/// One host on the way of a packet: its routing decision, and the source with which the packet left.
+struct Hop {
+  Step decision;
+  wire::IpAddress source;
+};
+
+bool forwarding_off(const Cause& cause) {
+  return cause.kind() == CauseKind::sysctl && cause.sysctl() == Sysctl::forwarding;
+}
+
+class Blame {
+ public:
+  Blame(const host::Machine& machine, Account& account) : machine_(machine), account_(account) {}
+
+  void missing_translation();
+  void detour();
+
+ private:
+  [[nodiscard]] const host::Host& host_of(const Hop& hop) const {
+    return machine_.hosts[hop.decision.host];
+  }
+  [[nodiscard]] std::vector<Hop> hops_of(std::uint32_t packet) const;
+  [[nodiscard]] std::size_t lost_at(const std::vector<Hop>& hops) const;
+  [[nodiscard]] bool is_presentable(const Hop& hop) const;
+  [[nodiscard]] bool leads_outside(const Hop& hop) const;
+  [[nodiscard]] bool hides_elsewhere(const Hop& hop) const;
+  [[nodiscard]] bool was_redirected(const Step& routed) const;
+
+  const host::Machine& machine_;
+  Account& account_;
+};
+
+/// Where a packet went, host by host.
+std::vector<Hop> Blame::hops_of(std::uint32_t packet) const {
+  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
+  std::vector<Hop> hops;
+  wire::IpAddress source = account_.asked.source;
+  for (const Step& step : account_.steps) {
+    if (step.packet != packet) continue;
+    if (step.did == Did::translated && step.value == of_source) source = step.address;
+    if (step.did == Did::routed && (hops.empty() || hops.back().decision.host != step.host))
+      hops.push_back({step, source});
+    if (!hops.empty() && hops.back().decision.host == step.host) hops.back().source = source;
+  }
+  return hops;
+}
+
+/// The next network can be expected to find back to this source: it is the device's own or on its
+/// wire, or a public one of this host.
+bool Blame::is_presentable(const Hop& hop) const {
+  const host::Host& host = host_of(hop);
+  const DeviceId owner = host.interfaces.owner_of(hop.source);
+  if (owner == no_device) return false;
+  if (owner == hop.decision.device || !hop.source.is_private()) return true;
+  const auto& addresses = host.interfaces[hop.decision.device].addresses;
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](const auto& a) { return a.subnet().contains(hop.source); });
+}
+
+/// Some rule of this host would give this source another one, if it left through another device: its
+/// network is meant to stay behind this host.
+bool Blame::hides_elsewhere(const Hop& hop) const {
+  const wire::IpAddress destination = account_.seen->destination;
+  const auto covers = [](const netfilter::AddressMatch& match, const wire::IpAddress& address) {
+    return !match.asked() || match.prefix.contains(address) != match.invert;
+  };
+  for (const netfilter::Ruleset& ruleset : host_of(hop).netfilter.rulesets)
+    for (const netfilter::Table& table : ruleset.tables)
+      for (const netfilter::Chain& chain : table.chains)
+        for (const netfilter::Rule& rule : chain.rules) {
+          const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+          if (target == nullptr || (target->kind != netfilter::NatTarget::Kind::masquerade &&
+                                    target->kind != netfilter::NatTarget::Kind::snat))
+            continue;
+          if (covers(rule.source, hop.source) && covers(rule.destination, destination)) return true;
+        }
+  return false;
+}
+
+/// The packet left the networks that this host is in charge of: by a default route or one that halves
+/// it (as VPNs set), or, where the network is hidden elsewhere, by a device that is no bridge of its own.
+bool Blame::leads_outside(const Hop& hop) const {
+  const host::Host& host = host_of(hop);
+  if (is_uplink(host, hop.decision.device)) return true;
+  if (hop.decision.by.kind() != CauseKind::route) return false;
+  const route::Route& route = host.fib.route(hop.decision.by.route());
+  if (route.destination.length <= 1) return true;
+  return host.devices[hop.decision.device].kind != link::DeviceKind::bridge && hides_elsewhere(hop);
+}
+
+/// Which of the question's hosts lost the answer: the answer comes back through them one by one, and
+/// the last that does so ended it or sent it elsewhere. 0: not one of them.
+std::size_t Blame::lost_at(const std::vector<Hop>& hops) const {
+  const auto position = [&](std::uint32_t host) {
+    std::size_t at = 0;
+    while (at < hops.size() && hops[at].decision.host != host) ++at;
+    return at;
+  };
+  std::size_t at = hops.size();
+  for (const Hop& back : hops_of(account_.legs.back().packet)) {
+    const std::size_t next = position(back.decision.host);
+    if (next >= at) break;
+    at = next;
+  }
+  if (at == hops.size()) at = position(account_.end.host);
+  return at == hops.size() ? 0 : at;
+}
+
+/// An outsider that has no way back to an address nobody translated is not at fault: the host that
+/// sent it on untranslated is, though the outsider is a namespace of this machine. The same for one
+/// that was given an address which nobody owns, or which only this host knows.
+void Blame::missing_translation() {
+  if (account_.direction != Way::back || !account_.reached || !account_.seen) return;
+  if (!machine_.hosts[*account_.reached].runtime.empty()) return;
+  const CauseKind kind = account_.end.stop.cause.kind();
+  if (kind != CauseKind::no_route && kind != CauseKind::address && kind != CauseKind::neighbour &&
+      kind != CauseKind::route && !forwarding_off(account_.end.stop.cause))
+    return;
+
+  // Whoever handed the packet to the namespace that lost the answer, or through others to it.
+  const std::vector<Hop> hops = hops_of(account_.legs.front().packet);
+  std::size_t at = lost_at(hops);
+  while (at-- > 0) {
+    const Hop& hop = hops[at];
+    if (is_presentable(hop)) return;
+    if (!leads_outside(hop)) continue;
+    const DeviceId egress = hop.decision.device;
+    const bool is_owned = host_of(hop).interfaces.owner_of(hop.source) != no_device;
+    const bool was_given = at > 0 && hop.source != hops[at - 1].source;
+    account_.end.cause_host = hop.decision.host;
+    account_.end.stop.cause =
+        !was_given ? Cause::nat(NatCause::not_translated, egress)
+        : is_owned ? Cause::address(AddressCause::not_known_there, egress)
+                   : Cause::address(AddressCause::not_owned, egress);
+    return;
+  }
+}
+
+/// A rule gave the packet another destination in this namespace, before it was routed.
+bool Blame::was_redirected(const Step& routed) const {
+  return std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& step) {
+    return step.host == routed.host && step.packet == routed.packet &&
+           step.did == Did::translated && step.hook == Hook::prerouting;
+  });
+}
+
+/// A namespace that does not forward, and would have to send the packet back where it came from or
+/// knows no way at all, is no router that is switched off: whoever sent the packet there is wrong.
+void Blame::detour() {
+  if (!forwarding_off(account_.end.stop.cause)) return;
+  const std::vector<Hop> hops = hops_of(account_.legs.back().packet);
+  if (hops.size() < 2 || hops.back().decision.host != account_.end.host) return;
+  const host::Host& host = machine_.hosts[account_.end.host];
+  const Step& here = hops.back().decision;
+  const bool leads_on =
+      here.by.kind() == CauseKind::route &&
+      std::any_of(host.fib.route(here.by.route()).nexthops.begin(),
+                  host.fib.route(here.by.route()).nexthops.end(),
+                  [&](const auto& hop) { return hop.device != account_.end.packet.device; });
+  if (leads_on || was_redirected(here)) return;
+  const Step& before = hops[hops.size() - 2].decision;
+  account_.end.cause_host = before.host;
+  // Whoever does not have the next hop's address was meant by a wrong MAC address.
+  account_.end.stop.cause = host.interfaces.owner_of(before.address) == no_device
+                                ? Cause::neighbour(before.device)
+                                : before.by;
+}
+
+}  // namespace
+
+void blame(const host::Machine& machine, Account& account) {
+  if (account.verdict != Verdict::dropped) return;
+  Blame blame(machine, account);
+  blame.missing_translation();
+  blame.detour();
+}
+
+}  // namespace wayout::why
