@@ -22,7 +22,10 @@ void take_out_useless(Answer& answer) {
   const auto useless = [&](const Fix& fix) { return fix.refused_in == answer.account.end.host; };
   const auto first = std::find_if(answer.fixes.begin(), answer.fixes.end(), useless);
   if (first == answer.fixes.end()) return;
-  const Change& change = first->changes.back();
+  // What only makes the sender try anew is no hole.
+  const auto hole = std::find_if(first->changes.rbegin(), first->changes.rend(),
+                                 [](const Change& c) { return c.weight > 0; });
+  const Change& change = hole == first->changes.rend() ? first->changes.back() : *hole;
   answer.remarks.push_back(
       {change.host, change.command, "would let it through, but nothing listens there"});
   std::erase_if(answer.fixes, useless);
