@@ -60,11 +60,7 @@ Changes for_device(const Scene& s) {
   const host::DeviceRef device{s.host, s.cause.device()};
   switch (static_cast<DeviceCause>(s.cause.value())) {
     case DeviceCause::down: return {link_up(s.machine, device)};
-    case DeviceCause::no_carrier: {
-      const host::DeviceRef peer = s.machine.peer(device);
-      if (peer.device == no_device) return {};
-      return {link_up(s.machine, peer)};
-    }
+    case DeviceCause::no_carrier: return for_carrier(s, device);
     case DeviceCause::other_host: return for_wrong_mac(s);
     default: return {};
   }
@@ -171,10 +167,10 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   add(for_stale_entries(scene));
   add(for_loopback_source(scene));
   add(for_stray_translation(scene));
+  add(for_other_way_back(scene));
   add(by_kind(scene));
   add(for_untracked(scene));
   add(for_lost_local_rule(scene));
-  add(for_other_way_back(scene));
   add(for_lost_cable(scene));
   if (scene.back()) add(for_missing_gateways(scene));
   return out;

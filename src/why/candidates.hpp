@@ -93,6 +93,8 @@ struct Gateway {
 
 /// Nobody answered for the next hop.
 [[nodiscard]] Changes for_unanswered(const Scene& s);
+/// What gives this device carrier: its other end, what it stands on, for a bridge one of its ports.
+[[nodiscard]] Changes for_carrier(const Scene& s, host::DeviceRef device);
 /// A frame went to a MAC that is not its receiver's: some entry is stale or typed wrong.
 [[nodiscard]] Changes for_wrong_mac(const Scene& s);
 

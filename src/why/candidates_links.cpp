@@ -36,9 +36,12 @@ Changes for_strayed_port(const host::Machine& machine, host::DeviceRef end,
     const host::DeviceRef peer = machine.peer({bridge.host, d});
     if (peer.device == no_device) continue;
     const auto& theirs = machine.hosts[peer.host].interfaces[peer.device].addresses;
-    if (std::any_of(theirs.begin(), theirs.end(),
-                    [&](const auto& a) { return a.local == address; }))
-      out.push_back(set_master(machine, {bridge.host, d}, bridge.device));
+    if (std::none_of(theirs.begin(), theirs.end(),
+                     [&](const auto& a) { return a.local == address; }))
+      continue;
+    out.push_back(set_master(machine, {bridge.host, d}, bridge.device));
+    constexpr int moves_it = 4;  // from another network
+    if (devices[d].master != no_device) out.back().weight = moves_it;
   }
   return out;
 }
@@ -149,6 +152,23 @@ Changes for_wrong_fdb(const Scene& s, host::DeviceRef asking, const wire::IpAddr
 
 }  // namespace
 
+Changes for_carrier(const Scene& s, host::DeviceRef device) {
+  Changes out;
+  const auto up = [&](host::DeviceRef d) {
+    if (d.device != no_device && !s.machine.hosts[d.host].devices[d.device].up)
+      out.push_back(link_up(s.machine, d));
+  };
+  up(s.machine.peer(device));
+  up(s.machine.lower(device));
+  const link::Devices& devices = s.machine.hosts[device.host].devices;
+  for (DeviceId d = 1; d < devices.size(); ++d) {
+    if (devices[d].master != device.device || !devices[d].port) continue;
+    up({device.host, d});
+    up(s.machine.peer({device.host, d}));
+  }
+  return out;
+}
+
 Changes for_unanswered(const Scene& s) {
   Changes out;
   const std::uint32_t host = s.account.end.host;
@@ -157,20 +177,31 @@ Changes for_unanswered(const Scene& s) {
   const wire::IpAddress next_hop =
       s.packet.routing.gateway.is_set() ? s.packet.routing.gateway : s.flow.destination;
 
-  // A gateway that is not there: use the one that is, or give the segment's router the address.
-  if (s.packet.routing.gateway.is_set()) {
-    for (const auto& [d, gateway, router] : possible_gateways(s.machine, host))
-      if (gateway != next_hop) out.push_back(default_route(s.machine, host, gateway, d));
+  // The route that led here, when the kernel did not make it by itself.
+  std::optional<RouteRef> route;
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend() && !route; ++step)
+    if (step->host == host && step->did == Did::routed && step->by.kind() == CauseKind::route)
+      route = step->by.route();
+  const bool is_set = route && h.fib.route(*route).protocol != route::made_by_kernel;
+  const bool is_default = route && h.fib.route(*route).destination.length == 0;
+
+  // A gateway that is not there, or none at all: use the one that is, or give the segment's router
+  // the address.
+  if (s.packet.routing.gateway.is_set() || is_default) {
+    for (const auto& [d, gateway, router] : possible_gateways(s.machine, host)) {
+      if (gateway == next_hop) continue;
+      out.push_back(default_route(s.machine, host, gateway, d));
+      if (!s.packet.routing.gateway.is_set()) out.back().blames = Cause::route(*route);
+    }
+  }
+  if (s.packet.routing.gateway.is_set())
     if (auto given = give_gateway(s.machine, {host, device}, next_hop))
       out.push_back(std::move(*given));
-  }
   // A route that somebody set and that leads to the wrong segment.
-  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
-    if (step->host != host || step->did != Did::routed) continue;
-    if (step->by.kind() == CauseKind::route &&
-        h.fib.route(step->by.route()).protocol != route::made_by_kernel)
-      out.push_back(delete_route(s.machine, host, step->by.route()));
-    break;
+  if (is_set) {
+    constexpr int moves_everything = 4;
+    out.push_back(delete_route(s.machine, host, *route));
+    if (is_default) out.back().weight = moves_everything;
   }
   // A rule that sends it to somebody who is gone.
   for (const Step& step : s.account.steps)

@@ -213,7 +213,8 @@ Changes for_untracked(const Scene& s) {
     if (!splits) continue;
     out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
     out.back().prepares = true;  // an old entry may do the same to it
-    if (s.cause.kind() == CauseKind::socket) out.back().blames = step.by;
+    if (s.cause.kind() == CauseKind::socket || s.cause.kind() == CauseKind::nat)
+      out.back().blames = step.by;
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // Changes of routes, routing rules, addresses and neighbours.
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "why/candidates.hpp"
 #include "wire/headers.hpp"
@@ -30,12 +31,15 @@ DeviceId egress_of(const host::Host& host, const route::FibResult& way) {
   return way.nexthop < nexthops.size() ? nexthops[way.nexthop].device : no_device;
 }
 
-bool has_default_gateway(const host::Host& host) {
-  const route::FibTable* main = host.fib.find_table(route::table_main);
-  return main != nullptr && std::ranges::any_of(main->routes, [](const route::Route& r) {
-    return r.destination.length == 0 && r.type == RouteType::unicast && !r.nexthops.empty() &&
-           r.nexthops.front().gateway.is_set();
-  });
+/// The default route of the main table.
+std::optional<RouteRef> default_of(const host::Host& host) {
+  for (std::uint32_t t = 0; t < host.fib.tables.size(); ++t)
+    for (std::uint32_t r = 0; r < host.fib.tables[t].routes.size(); ++r)
+      if (const route::Route& route = host.fib.tables[t].routes[r];
+          host.fib.tables[t].id == route::table_main && route.destination.length == 0 &&
+          route.type == RouteType::unicast && !route.nexthops.empty())
+        return RouteRef{t, r};
+  return std::nullopt;
 }
 
 /// The subnet of an address of this host, when its own route is not there.
@@ -79,7 +83,7 @@ Changes for_passed_tables(const Scene& s, const wire::IpAddress& destination) {
     for (std::uint32_t r = 0; r < s.h.fib.tables[t].routes.size(); ++r)
       if (const route::Route& route = s.h.fib.tables[t].routes[r];
           route.type == RouteType::throw_ && route.destination.contains(destination))
-        out.push_back(delete_route(s.machine, s.host, {t, r}));
+        out.push_back(delete_route(s.machine, s.host, {t, r})), out.back().weight = 1;
   const bool asks_main = std::ranges::any_of(rules, [](const route::Rule& rule) {
     return rule == route::Rule{.preference = rule.preference, .table = route::table_main,
                                .protocol = rule.protocol};
@@ -152,16 +156,23 @@ Changes for_no_route(const Scene& s) {
   for (DeviceId d = 1; d < s.h.devices.size(); ++d)
     if (!s.h.devices[d].up && !s.h.interfaces[d].addresses.empty())
       out.push_back(link_up(s.machine, {s.host, d}));
+  Changes defaults;
+  const std::optional<RouteRef> default_route_now = default_of(s.h);
+  const bool has_gateway =
+      default_route_now && s.h.fib.route(*default_route_now).nexthops.front().gateway.is_set();
+  constexpr int moves_everything = 4;  // for a host that has a way out already
+  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
+    defaults.push_back(default_route(s.machine, s.host, gateway, device));
+    if (has_gateway) defaults.back().weight = moves_everything;
+    else if (default_route_now) defaults.back().blames = Cause::route(*default_route_now);
+  }
+  if (!has_gateway) add(std::exchange(defaults, {}));
   if (const wire::IpAddress to = s.flow.destination; to.is_v4()) {
+    add(for_passed_tables(s, to));
     add(for_lost_connected_route(s, to));
     add(for_subnet_behind(s, to));
-    add(for_passed_tables(s, to));
   }
-  constexpr int moves_everything = 3;  // for a host that has a way out already
-  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
-    out.push_back(default_route(s.machine, s.host, gateway, device));
-    if (has_default_gateway(s.h)) out.back().weight = moves_everything;
-  }
+  add(std::move(defaults));
   return out;
 }
 

@@ -31,6 +31,7 @@ struct Change {
   int weight = 1;          ///< the blunter, the heavier
   bool last_resort = false;  ///< tried only where nothing before it helped
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
+  bool allows = false;     ///< without it the kernel refuses the next change
   bool by_position = false;  ///< apply() counts on rules or routes standing where they stood
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;
@@ -91,7 +92,7 @@ struct Change {
                              std::uint32_t mtu_bytes);
 [[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,
                                  const wire::IpAddress& address, std::uint8_t prefix_length);
-/// `ip addr del`, with what the kernel made of it. Not for one that has a secondary in its subnet.
+/// `ip addr del` of a bridge port, with what the kernel made of it. Not for one that has a secondary in its subnet.
 [[nodiscard]] Change delete_address(const host::Machine& machine, host::DeviceRef device,
                                     const route::InterfaceAddress& address);
 /// `bridge link set dev PORT FLAG VALUE`.

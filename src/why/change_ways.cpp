@@ -165,6 +165,7 @@ Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
           .parts = Parts::devices,
           .weight = 2,
           .prepares = true,
+          .allows = true,
           .apply = [=](host::Host& h) { h.devices[d.device].bridge.stp = false; }};
 }
 
@@ -259,6 +260,7 @@ Change delete_address(const host::Machine& machine, host::DeviceRef d,
           .lasting = keep_network,
           .parts = Parts::devices | Parts::routing,
           .prepares = true,  // for it to be given where it belongs
+          .blames = Cause::bridge(BridgeCause::port_has_address, d.device),
           .apply = [=](host::Host& h) {
             std::erase_if(h.interfaces[d.device].addresses,
                           [&](const auto& a) { return a.local == address.local; });

@@ -59,15 +59,38 @@ class Restore {
   host::IpConfig ip_;
 };
 
-/// What follows from devices that went up or down: a veth has carrier when both ends are up, a
-/// bridge when one of its ports has.
+/// A port takes part in its bridge as long as it has carrier.
+void set_carrier(link::Device& device, bool carrier) {
+  using link::PortState;
+  if (device.port && device.carrier != carrier) {
+    PortState& state = device.port->state;
+    if (!carrier) state = PortState::disabled;
+    else if (state == PortState::disabled) state = PortState::forwarding;
+  }
+  device.carrier = carrier;
+}
+
+/// What follows from devices that went up or down: a veth has carrier when both ends are up, what
+/// stands on another device when that has, a bridge when one of its ports has.
 void settle_carriers(host::Machine& machine) {
   for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
     link::Devices& devices = machine.hosts[i].devices;
     for (DeviceId d = 1; d < devices.size(); ++d) {
       const host::DeviceRef peer = machine.peer({i, d});
       if (devices[d].kind == link::DeviceKind::veth && peer.device != no_device)
-        devices[d].carrier = devices[d].up && machine.hosts[peer.host].devices[peer.device].up;
+        set_carrier(devices[d],
+                    devices[d].up && machine.hosts[peer.host].devices[peer.device].up);
+    }
+  }
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    link::Devices& devices = machine.hosts[i].devices;
+    for (DeviceId d = 1; d < devices.size(); ++d) {
+      using Kind = link::DeviceKind;
+      const Kind kind = devices[d].kind;
+      const host::DeviceRef lower = machine.lower({i, d});
+      if ((kind == Kind::macvlan || kind == Kind::ipvlan || kind == Kind::vlan) &&
+          lower.device != no_device)
+        set_carrier(devices[d], machine.hosts[lower.host].devices[lower.device].running());
     }
     for (link::Device& bridge : devices.list) {
       if (bridge.kind != link::DeviceKind::bridge) continue;
@@ -253,7 +276,9 @@ bool are_enough(host::Machine machine, const Question& question,
 void leave_out_needless(const host::Machine& machine, const Question& question, Fix& fix) {
   for (std::size_t i = 0; i + 1 < fix.changes.size();) {
     const Change left_out = fix.changes[i];
-    const bool moves_others =
+    // By the kernel, or by the places that the later ones count on.
+    const bool is_asked_for =
+        left_out.allows ||
         std::any_of(fix.changes.begin() + static_cast<std::ptrdiff_t>(i) + 1, fix.changes.end(),
                     [&](const Change& later) {
                       return later.by_position && later.host == left_out.host &&
@@ -261,7 +286,7 @@ void leave_out_needless(const host::Machine& machine, const Question& question, 
                     });
     std::vector<Change> rest = fix.changes;
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-    if (!moves_others && are_enough(machine, question, rest)) fix.changes = std::move(rest);
+    if (!is_asked_for && are_enough(machine, question, rest)) fix.changes = std::move(rest);
     else ++i;
   }
 }
