@@ -197,3 +197,15 @@ scenario(
     fixed="h: conntrack -D -p tcp",
     cold=True,
 )
+
+scenario(
+    "zone-of-one-direction-by-two-rules",
+    "Two rules put the request into a zone, where the answer is not looked for: each alone does.",
+    [NATTED, "h: iptables -t raw -A PREROUTING -i br0 -s 10.1.0.2 -j CT --zone 3", "h: iptables -t raw -A PREROUTING -i br0 -j CT --zone 4"],
+    DNS,
+    dies("back", "h"),
+    cause("nat", "rule"),
+    fix="must",
+    fixed="h: iptables -t raw -F\nh: conntrack -D -p udp",
+    cold=True,
+)
