@@ -22,16 +22,31 @@ std::optional<std::uint16_t> port_at(Bytes transport, std::size_t offset) {
   return port == nullptr ? std::nullopt : std::optional<std::uint16_t>(*port);
 }
 
+/// What a later fragment holds where a port would stand is its sender's data, which nobody who only
+/// asks knows. That it is one of a few is not to be expected, but zeros are common.
+Outcome unknown_port_outcome(const PortRange& range, bool invert) {
+  constexpr std::uint16_t few = 256;
+  const bool is_few = range.low != 0 && (range.low > range.high || range.high - range.low < few);
+  return is_few ? outcome(invert) : Outcome::unknown;
+}
+
+bool is_data_unknown(const Situation& at) {
+  return at.is_later_fragment() && at.changes.chance.explores();
+}
+
 /// The ports of a tcp or udp match that iptables-nft wrote as payload expressions.
 template <class PortsMatch>
-bool nft_ports_match(const PortsMatch& match, Bytes transport) {
-  const auto matches = [&](const PortRange& range, bool invert, std::size_t offset) {
-    if (!asks(range, invert)) return true;
-    const std::optional<std::uint16_t> port = port_at(transport, offset);
-    return port && holds(range, *port) != invert;
+Outcome nft_ports_outcome(const PortsMatch& match, const Situation& at) {
+  const auto one = [&](const PortRange& range, bool invert, std::size_t offset) {
+    if (!asks(range, invert)) return Outcome::yes;
+    const std::optional<std::uint16_t> port = port_at(at.transport(), offset);
+    if (port && is_data_unknown(at)) return unknown_port_outcome(range, invert);
+    return outcome(port && holds(range, *port) != invert);
   };
-  return matches(match.source, match.invert_source, 0) &&
-         matches(match.destination, match.invert_destination, 2);
+  const Outcome source = one(match.source, match.invert_source, 0);
+  const Outcome destination = one(match.destination, match.invert_destination, 2);
+  if (source == Outcome::no || destination == Outcome::no) return Outcome::no;
+  return source == Outcome::yes ? destination : source;
 }
 
 template <class PortsMatch, class Header>
@@ -90,17 +105,18 @@ Outcome ask(const TcpMatch& match, const Situation& at) {
                       (asks_ports(match) || match.flags_given);
   if (!native) return legacy_tcp(match, at);
   const Bytes transport = at.transport();
-  if (!nft_ports_match(match, transport)) return Outcome::no;
-  if (!match.flags_given) return Outcome::yes;
+  const Outcome ports = nft_ports_outcome(match, at);
+  if (ports == Outcome::no || !match.flags_given) return ports;
   constexpr std::size_t flags_offset = 13;
   if (transport.size() <= flags_offset) return Outcome::no;
+  if (is_data_unknown(at)) return Outcome::unknown;
   return outcome(((transport[flags_offset] & match.flags_mask) == match.flags_set) !=
                  match.invert_flags);
 }
 
 Outcome ask(const UdpMatch& match, const Situation& at) {
   const bool native = at.backend == Backend::nft && asks_ports(match);
-  return native ? outcome(nft_ports_match(match, at.transport())) : legacy_udp(match, at);
+  return native ? nft_ports_outcome(match, at) : legacy_udp(match, at);
 }
 
 Outcome ask(const IcmpMatch& match, const Situation& at) {

@@ -151,5 +151,30 @@ TEST(MatchTransport, Multiport) {
   expect_as_recorded("udp", udp_rows);
 }
 
+TEST(MatchTransport, WhatOnlyTheSenderOfALaterFragmentKnows) {
+  const struct {
+    const char* rule;
+    bool counts;
+    bool asks;  ///< chance, whose first answer is yes
+  } rows[] = {
+      {"-p udp -m udp --dport 53", false, false},
+      {"-p udp -m udp ! --dport 53", true, false},
+      {"-p udp -m udp --dport 0", false, true},
+      {"-p udp -m udp --dport 1024:65535", false, true},
+      {"-p udp -m udp --sport 1000 --dport 1024:65535", false, false},
+      {"-p udp -f", true, false},
+  };
+  for (const auto& row : rows) {
+    TestBench bench(std::string("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD ") + row.rule +
+                        "\nCOMMIT\n",
+                    Backend::nft);
+    bench.chance = Chance{std::vector<std::uint32_t>{}};
+    Packet packet = TestBench::forwarded(fragment(udp(), 5));
+    EXPECT_FALSE(bench.run(Hook::forward, packet));
+    EXPECT_EQ(bench.counted(TableKind::filter, "FORWARD", 1) != 0, row.counts) << row.rule;
+    EXPECT_EQ(!bench.chance.asked().empty(), row.asks) << row.rule;
+  }
+}
+
 }  // namespace
 }  // namespace wayout::netfilter

@@ -147,6 +147,7 @@ enum class BridgeCause : std::uint32_t {
   group_filtered,  ///< link-local group address
   no_port,         ///< the bridge has no (other) port
   not_a_port,      ///< a device that should be a port of it is not
+  port_has_address,  ///< a port that has an address of its own: the bridge takes what comes in
   arp_proxy,       ///< a port answers ARP in another's place: not modelled
 };
 enum class NatCause : std::uint32_t {

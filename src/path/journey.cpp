@@ -146,7 +146,7 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
     const JourneyEnd* unread = end_not_read(entry.request);
     const auto [cause_host, cause] = unread != nullptr
                                          ? std::pair(unread->cause_host, unread->stop.cause)
-                                         : why_unanswered(entry.request, host, packet.device);
+                                         : why_unanswered(entry.request, host, packet);
     const Stop stop = unread != nullptr
                           ? Stop::end(Fate::undecided, Stage::neigh_invalidate, cause)
                           : Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, cause);
@@ -170,18 +170,28 @@ const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
 }
 
 std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, std::uint32_t host,
-                                                        DeviceId device) const {
+                                                        const Packet& waiting) const {
+  const auto* ip = wire::header_at<wire::Ipv4Header>(waiting.network());
+  const wire::IpAddress wanted = waiting.routing.gateway.is_set() ? waiting.routing.gateway
+                                 : ip != nullptr                  ? ip->destination_address()
+                                                                  : wire::IpAddress{};
+  constexpr int most = 10;
+  const auto telling = [&](const JourneyEnd& e) {
+    const bool has_it = wanted.is_set() && e.packet.number == request &&
+                        machine_.hosts[e.host].interfaces.owner_of(wanted) != no_device;
+    return weight(e.stop) + (has_it && weight(e.stop) > 2 ? most : 0);
+  };
   const JourneyEnd* best = nullptr;
   for (const JourneyEnd& e : ends_) {
     const bool about_it = e.packet.number == request || e.packet.answers == request;
-    if (about_it && (best == nullptr || weight(e.stop) > weight(best->stop))) best = &e;
+    if (about_it && (best == nullptr || telling(e) > telling(*best))) best = &e;
   }
   if (best != nullptr && weight(best->stop) > 2) return {best->cause_host, best->stop.cause};
   // A port that the flood left out (isolated, flooding off) may be the one that would have known.
   for (const Step& step : trace_.steps())
     if (step.packet == request && step.did == Did::passed_over && step.by.kind() == CauseKind::bridge)
       return {step.host, step.by};
-  return {host, Cause::address(AddressCause::not_answered, device)};
+  return {host, Cause::address(AddressCause::not_answered, waiting.device)};
 }
 
 }  // namespace wayout::path

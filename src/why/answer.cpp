@@ -10,9 +10,13 @@ namespace {
 /// Where the end of the packet does not show what is wrong, the change that lifts it alone does: a
 /// stale entry, for one, whatever the packet died of behind its wrong translation.
 void blame_what_the_fix_shows(Answer& answer) {
-  if (answer.fixes.empty() || answer.fixes.front().changes.size() != 1) return;
-  const Change& change = answer.fixes.front().changes.front();
-  if (!change.blames) return;
+  if (answer.fixes.empty()) return;
+  const std::vector<Change>& changes = answer.fixes.front().changes;
+  const Change& change = changes.front();
+  // What only makes the sender try anew does not count; what prepares shows it with what it prepares.
+  const auto count = std::count_if(changes.begin(), changes.end(),
+                                   [](const Change& c) { return c.weight > 0; });
+  if (!change.blames || (count != 1 && !change.prepares)) return;
   answer.account.end.cause_host = change.host;
   answer.account.end.stop.cause = *change.blames;
 }
@@ -22,7 +26,10 @@ void take_out_useless(Answer& answer) {
   const auto useless = [&](const Fix& fix) { return fix.refused_in == answer.account.end.host; };
   const auto first = std::find_if(answer.fixes.begin(), answer.fixes.end(), useless);
   if (first == answer.fixes.end()) return;
-  const Change& change = first->changes.back();
+  // What only makes the sender try anew is no hole.
+  const auto hole = std::find_if(first->changes.rbegin(), first->changes.rend(),
+                                 [](const Change& c) { return c.weight > 0; });
+  const Change& change = hole == first->changes.rend() ? first->changes.back() : *hole;
   answer.remarks.push_back(
       {change.host, change.command, "would let it through, but nothing listens there"});
   std::erase_if(answer.fixes, useless);

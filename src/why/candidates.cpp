@@ -2,6 +2,8 @@
 //
 // One function a kind of cause. A candidate may be wrong: it is tried before anybody sees it. Order
 // within a function is preference: the narrow and intended before the blunt.
+#include <iterator>
+
 #include "why/candidates.hpp"
 
 namespace wayout::why {
@@ -48,6 +50,7 @@ Changes for_sysctl(const Scene& s) {
       out.push_back(set_sysctl(s.machine, s.host, s.cause.sysctl(), no_device,
                                static_cast<int>(s.h.conntrack_config.max * 2)));
       break;
+    case Sysctl::icmp_echo_ignore_all: set(s.cause.sysctl(), no_device, 0); break;
     default: break;
   }
   return out;
@@ -57,11 +60,7 @@ Changes for_device(const Scene& s) {
   const host::DeviceRef device{s.host, s.cause.device()};
   switch (static_cast<DeviceCause>(s.cause.value())) {
     case DeviceCause::down: return {link_up(s.machine, device)};
-    case DeviceCause::no_carrier: {
-      const host::DeviceRef peer = s.machine.peer(device);
-      if (peer.device == no_device) return {};
-      return {link_up(s.machine, peer)};
-    }
+    case DeviceCause::no_carrier: return for_carrier(s, device);
     case DeviceCause::other_host: return for_wrong_mac(s);
     default: return {};
   }
@@ -111,6 +110,15 @@ Changes for_mtu(const Scene& s) {
   return out;
 }
 
+/// The packet ran out of hops: whoever sent it may have given it fewer than usual.
+Changes for_ttl(const Scene& s) {
+  constexpr int usual = 64;
+  const bool from_here = s.account.reached && s.back();
+  const std::uint32_t sender = from_here ? *s.account.reached : s.question.from;
+  if (s.machine.hosts[sender].ip.default_ttl >= usual) return {};
+  return {set_sysctl(s.machine, sender, Sysctl::ip_default_ttl, no_device, usual)};
+}
+
 Changes by_kind(const Scene& s) {
   switch (s.cause.kind()) {
     case CauseKind::sysctl: return for_sysctl(s);
@@ -135,7 +143,13 @@ Changes by_kind(const Scene& s) {
     case CauseKind::device: return for_device(s);
     case CauseKind::bridge: return for_bridge(s);
     case CauseKind::mtu: return for_mtu(s);
+    case CauseKind::packet:
+      if (static_cast<PacketCause>(s.cause.value()) == PacketCause::ttl) return for_ttl(s);
+      if (static_cast<PacketCause>(s.cause.value()) == PacketCause::layer2_class)
+        return for_wrong_mac(s);
+      return {};
     case CauseKind::conntrack: return for_ports(s);
+    case CauseKind::socket: return for_shadowed_publication(s);
     default: return {};
   }
 }
@@ -147,12 +161,19 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   const path::JourneyEnd& end = account.end;
   const Scene scene{machine, question, account, end.cause_host, machine.hosts[end.cause_host],
                     end.packet, route::flow_of(end.packet), end.stop.cause};
-  Changes out = for_stale_entries(scene);
-  for (Change& c : by_kind(scene)) out.push_back(std::move(c));
-  for (Change& c : for_untracked(scene)) out.push_back(std::move(c));
-  for (Change& c : for_lost_local_rule(scene)) out.push_back(std::move(c));
-  if (scene.back())
-    for (Change& c : for_missing_gateways(scene)) out.push_back(std::move(c));
+  Changes out;
+  const auto add = [&](Changes more) {
+    std::move(more.begin(), more.end(), std::back_inserter(out));
+  };
+  add(for_stale_entries(scene));
+  add(for_loopback_source(scene));
+  add(for_stray_translation(scene));
+  add(for_other_way_back(scene));
+  add(by_kind(scene));
+  add(for_untracked(scene));
+  add(for_lost_local_rule(scene));
+  add(for_lost_cable(scene));
+  if (scene.back()) add(for_missing_gateways(scene));
   return out;
 }
 

@@ -1,6 +1,7 @@
 // What a candidate is looked for with, and by kind of cause where. Only candidates*.cpp includes this.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "why/fix.hpp"
@@ -23,35 +24,78 @@ struct Scene {
   [[nodiscard]] bool back() const { return account.direction == Way::back; }
 };
 
-// Rules, NAT and connections: candidates_rules.cpp
+// Rules and connections: candidates_rules.cpp
 
+[[nodiscard]] netfilter::AddressMatch exactly(const wire::IpAddress& address);
+/// No device: not asked.
+[[nodiscard]] netfilter::InterfaceMatch through(const host::Host& host, DeviceId device,
+                                                bool invert = false);
+/// `iptables -D`, heavier than any chain of narrow changes where the rule is about more than this.
+[[nodiscard]] Change without_rule(const Scene& s, std::uint32_t host, RuleRef ref);
 [[nodiscard]] Changes for_rule(const Scene& s);
-[[nodiscard]] Changes for_nat(const Scene& s);
-/// A MASQUERADE or SNAT rule that ran out of ports: without its port range.
-[[nodiscard]] Changes for_ports(const Scene& s);
-/// A rule translates to an address that nobody owns: masquerade in front of it, or go without it.
-[[nodiscard]] Changes for_wrong_source(const Scene& s);
-/// The question was sent to another destination, on the segment it came from: the answer must come
-/// back through the host that did it.
-[[nodiscard]] Changes for_dnat_without_masquerade(const Scene& s);
 /// Entries that were there before the question and that decided about its packets.
 [[nodiscard]] Changes for_stale_entries(const Scene& s);
 /// Rules that exempt packets of the conversation from tracking, and so from translation, or put one
 /// direction into a zone of its own, where the other is not looked for.
 [[nodiscard]] Changes for_untracked(const Scene& s);
 
-// Routes and neighbours: candidates_ways.cpp
+// Translation: candidates_nat.cpp
 
+[[nodiscard]] Changes for_nat(const Scene& s);
+/// A MASQUERADE or SNAT rule that ran out of ports: without its port range.
+[[nodiscard]] Changes for_ports(const Scene& s);
+/// A rule translates to an address that nobody owns: masquerade in front of it, or go without it.
+[[nodiscard]] Changes for_wrong_source(const Scene& s);
+/// The question was sent to another destination, whose answers do not come back through the host
+/// that did it: there it needs a source that they come back to.
+[[nodiscard]] Changes for_dnat_without_masquerade(const Scene& s);
+/// A port published on 127.0.0.1 leads away from this host: nobody there can answer 127.0.0.1.
+[[nodiscard]] Changes for_loopback_source(const Scene& s);
+/// A rule that names no destination sent to this host's service what was for somebody else.
+[[nodiscard]] Changes for_stray_translation(const Scene& s);
+/// The question was refused where no rule had translated it, or by another service, and a rule that
+/// publishes what was asked for stands behind one that it met.
+[[nodiscard]] Changes for_shadowed_publication(const Scene& s);
+
+// Routes: candidates_ways.cpp
+
+/// The other layer-3 end of a container's segment: the veth peer, or the bridge it is a port of.
+[[nodiscard]] std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine,
+                                                             host::DeviceRef end);
+/// The router of a segment gets the address that `end` uses as its gateway there.
+[[nodiscard]] std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
+                                                 const wire::IpAddress& address);
+/// Devices of a host that reach a router on their segment, with its address there.
+struct Gateway {
+  DeviceId device;
+  wire::IpAddress gateway;
+  host::DeviceRef router;
+};
+[[nodiscard]] std::vector<Gateway> possible_gateways(const host::Machine& machine,
+                                                     std::uint32_t host);
+/// A route for `destination` alone, through a router that this host uses already or could use: on the
+/// wire where it was looked for it is not.
+[[nodiscard]] Changes for_not_on_link(const host::Machine& machine, std::uint32_t host,
+                                      DeviceId looked_on, const wire::IpAddress& destination);
 [[nodiscard]] Changes for_no_route(const Scene& s);
 [[nodiscard]] Changes for_route(const Scene& s);
-/// Nobody answered for the next hop.
-[[nodiscard]] Changes for_unanswered(const Scene& s);
-/// A frame went to a MAC that is not its receiver's: some entry is stale or typed wrong.
-[[nodiscard]] Changes for_wrong_mac(const Scene& s);
+/// A container on a cable of its own that its host's routes do not lead to.
+[[nodiscard]] Changes for_lost_cable(const Scene& s);
+/// A table of its own sends the answer elsewhere than where the question came in.
+[[nodiscard]] Changes for_other_way_back(const Scene& s);
 /// A namespace that has lost the rule for its own addresses is deaf to them.
 [[nodiscard]] Changes for_lost_local_rule(const Scene& s);
 /// A gateway that the question went to and whose address nobody has: who remembers its MAC address
 /// gets out, but the answer finds no subnet behind it.
 [[nodiscard]] Changes for_missing_gateways(const Scene& s);
+
+// Devices, bridges and neighbours: candidates_links.cpp
+
+/// Nobody answered for the next hop.
+[[nodiscard]] Changes for_unanswered(const Scene& s);
+/// What gives this device carrier: its other end, what it stands on, for a bridge one of its ports.
+[[nodiscard]] Changes for_carrier(const Scene& s, host::DeviceRef device);
+/// A frame went to a MAC that is not its receiver's: some entry is stale or typed wrong.
+[[nodiscard]] Changes for_wrong_mac(const Scene& s);
 
 }  // namespace wayout::why

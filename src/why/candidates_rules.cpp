@@ -1,37 +1,33 @@
 // Changes of rules, of translation, and of the connections that remember it.
 #include <algorithm>
 
-#include "nat/map.hpp"
 #include "why/candidates.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::why {
 namespace {
 
-netfilter::AddressMatch exactly(const wire::IpAddress& address) {
-  netfilter::AddressMatch m;
-  m.prefix = wire::Prefix::host(address);
-  return m;
-}
-
-netfilter::AddressMatch block(const wire::Prefix& prefix) {
-  netfilter::AddressMatch m;
-  m.prefix = prefix.masked();
-  return m;
-}
-
-netfilter::InterfaceMatch through(const host::Host& host, DeviceId device, bool invert = false) {
-  netfilter::InterfaceMatch m;
-  if (device != no_device) m.name = host.devices[device].name, m.invert = invert;
-  return m;
-}
-
-/// The subnet of `device` that holds `address`, or just the address.
-wire::Prefix subnet_of(const host::Host& host, DeviceId device, const wire::IpAddress& address) {
-  if (device != no_device)
-    for (const route::InterfaceAddress& a : host.interfaces[device].addresses)
-      if (a.subnet().contains(address)) return a.subnet();
-  return wire::Prefix::host(address);
+/// A rule that names one host, one service or one device end drops what it is about. Any other is a
+/// wall for much more than this conversation, and to tear it down is no way to let this one through.
+bool is_about_little(const netfilter::Rule& rule) {
+  const auto is_host = [](const netfilter::AddressMatch& m) {
+    return m.asked() && !m.invert && m.prefix.length == 32;
+  };
+  const auto is_port = [](const netfilter::PortRange& r, bool invert) {
+    return !invert && r.low == r.high;
+  };
+  if (is_host(rule.source) || is_host(rule.destination)) return true;
+  return std::ranges::any_of(rule.matches, [&](const netfilter::Match& match) {
+    if (const auto* m = std::get_if<netfilter::TcpMatch>(&match))
+      return is_port(m->source, m->invert_source) || is_port(m->destination, m->invert_destination);
+    if (const auto* m = std::get_if<netfilter::UdpMatch>(&match))
+      return is_port(m->source, m->invert_source) || is_port(m->destination, m->invert_destination);
+    if (const auto* m = std::get_if<netfilter::MultiportMatch>(&match)) return !m->invert;
+    if (const auto* m = std::get_if<netfilter::MacMatch>(&match)) return !m->invert;
+    if (const auto* m = std::get_if<netfilter::PhysdevMatch>(&match))
+      return (!m->in.empty() && !m->invert_in) || (!m->out.empty() && !m->invert_out);
+    return false;
+  });
 }
 
 /// The hook at which a rule was met: that of the last step which blames it.
@@ -40,6 +36,43 @@ Hook hook_of(const Scene& s) {
     if (step->by == s.cause && step->did != Did::ended) return step->hook;
   const auto& chain = s.h.netfilter.chain(s.cause.rule_ref());
   return chain.hook.value_or(Hook::forward);
+}
+
+/// The ports of a packet that has them; a later fragment has none.
+struct Ports {
+  std::uint16_t source = 0, destination = 0;
+};
+
+std::optional<Ports> ports_of(const Packet& packet) {
+  const auto bytes = packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(bytes);
+  if (ip == nullptr || ip->fragment_offset_bytes() != 0) return std::nullopt;
+  if (ip->protocol != wire::protocol::tcp && ip->protocol != wire::protocol::udp)
+    return std::nullopt;
+  const auto* source = wire::header_at<wire::be16>(bytes, ip->header_bytes());
+  const auto* destination = wire::header_at<wire::be16>(bytes, ip->header_bytes() + 2);
+  if (source == nullptr || destination == nullptr) return std::nullopt;
+  return Ports{*source, *destination};
+}
+
+bool is_later_fragment(const Packet& packet) {
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  return ip != nullptr && ip->fragment_offset_bytes() != 0;
+}
+
+/// The match for the service's port: the destination's on the way out, the source's on the way back.
+netfilter::Match port_match(std::uint8_t protocol, const Ports& ports, bool back) {
+  const std::uint16_t service = back ? ports.source : ports.destination;
+  netfilter::PortRange source, destination;
+  (back ? source : destination) = netfilter::PortRange{service, service};
+  if (protocol == wire::protocol::tcp) {
+    netfilter::TcpMatch tcp;
+    tcp.source = source, tcp.destination = destination;
+    return tcp;
+  }
+  netfilter::UdpMatch udp;
+  udp.source = source, udp.destination = destination;
+  return udp;
 }
 
 /// An ACCEPT for this conversation's packets at this place, as narrow as one would write it.
@@ -60,23 +93,9 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
     rule.source = exactly(s.flow.source);
     rule.destination = exactly(s.flow.destination);
     rule.protocol = s.flow.protocol;
-    if (s.flow.protocol == wire::protocol::tcp || s.flow.protocol == wire::protocol::udp) {
-      // The service's port: the destination's on the way out, the source's on the way back.
-      const netfilter::PortRange port = s.back()
-                                            ? netfilter::PortRange{s.flow.sport, s.flow.sport}
-                                            : netfilter::PortRange{s.flow.dport, s.flow.dport};
-      netfilter::PortRange source, destination;
-      (s.back() ? source : destination) = port;
-      if (s.flow.protocol == wire::protocol::tcp) {
-        netfilter::TcpMatch tcp;
-        tcp.source = source, tcp.destination = destination;
-        rule.matches.emplace_back(tcp);
-      } else {
-        netfilter::UdpMatch udp;
-        udp.source = source, udp.destination = destination;
-        rule.matches.emplace_back(udp);
-      }
-    }
+    if (is_later_fragment(s.packet)) rule.fragment = true;
+    else if (const auto ports = ports_of(s.packet))
+      rule.matches.push_back(port_match(s.flow.protocol, *ports, s.back()));
   }
   rule.target = netfilter::AcceptTarget{};
   return rule;
@@ -92,52 +111,45 @@ std::optional<RuleRef> docker_user_chain(const Scene& s, RuleRef policy) {
   return std::nullopt;
 }
 
-/// A goto led the packet past the end of the chain: what is appended is never reached.
-bool left_by_goto(const Scene& s, RuleRef policy) {
-  return std::any_of(s.account.steps.begin(), s.account.steps.end(), [&](const Step& step) {
-    if (step.host != s.host || step.did != Did::rule_matched || step.by.kind() != CauseKind::rule ||
-        step.value != static_cast<std::uint32_t>(netfilter::RuleEffect::goto_))
-      return false;
-    const RuleRef at = step.by.rule_ref();
-    return at.ruleset == policy.ruleset && at.table == policy.table && at.chain == policy.chain;
-  });
-}
-
-/// The source with which the probe came to the blamed host.
-wire::IpAddress source_on_arrival(const Scene& s) {
-  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
-  wire::IpAddress source = s.account.asked.source;
-  for (const Step& step : s.account.steps) {
-    if (step.packet != s.account.legs.front().packet) continue;
-    if (step.host == s.host) break;
-    if (step.did == Did::translated && step.value == of_source) source = step.address;
+/// A goto or a RETURN in the chain itself led the packet past its end, where what is appended is
+/// never reached: the position of that rule.
+std::optional<std::uint32_t> left_early(const Scene& s, RuleRef policy) {
+  using netfilter::RuleEffect;
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->host != s.host || step->did != Did::rule_matched ||
+        step->by.kind() != CauseKind::rule)
+      continue;
+    const RuleRef at = step->by.rule_ref();
+    if (at.ruleset != policy.ruleset || at.table != policy.table || at.chain != policy.chain)
+      continue;
+    // Of this chain the packet met that rule last.
+    const auto effect = static_cast<RuleEffect>(step->value);
+    if (effect != RuleEffect::goto_ && effect != RuleEffect::return_) return std::nullopt;
+    return at.rule;
   }
-  return source;
-}
-
-netfilter::Rule masquerade(const Scene& s, DeviceId ingress, DeviceId egress) {
-  netfilter::Rule rule;
-  const wire::IpAddress source = source_on_arrival(s);
-  rule.source = block(subnet_of(s.h, ingress, source));
-  rule.out = s.h.devices[ingress].kind == link::DeviceKind::bridge
-                 ? through(s.h, ingress, true)
-                 : through(s.h, egress);
-  netfilter::NatTarget target;
-  target.kind = netfilter::NatTarget::Kind::masquerade;
-  rule.target = target;
-  return rule;
-}
-
-/// The layer-3 device by which the probe came into the blamed host.
-DeviceId ingress_of_probe(const Scene& s) {
-  for (const Step& step : s.account.steps)
-    if (step.packet == s.account.legs.front().packet && step.host == s.host &&
-        step.did == Did::source_validated)
-      return step.device;
-  return s.packet.ingress;
+  return std::nullopt;
 }
 
 }  // namespace
+
+netfilter::AddressMatch exactly(const wire::IpAddress& address) {
+  netfilter::AddressMatch m;
+  m.prefix = wire::Prefix::host(address);
+  return m;
+}
+
+netfilter::InterfaceMatch through(const host::Host& host, DeviceId device, bool invert) {
+  netfilter::InterfaceMatch m;
+  if (device != no_device) m.name = host.devices[device].name, m.invert = invert;
+  return m;
+}
+
+Change without_rule(const Scene& s, std::uint32_t host, RuleRef ref) {
+  constexpr int wall = 6;
+  Change change = delete_rule(s.machine, host, ref);
+  if (!is_about_little(s.machine.hosts[host].netfilter.rule(ref))) change.weight = wall;
+  return change;
+}
 
 Changes for_rule(const Scene& s) {
   Changes out;
@@ -145,71 +157,28 @@ Changes for_rule(const Scene& s) {
   const Hook hook = hook_of(s);
   const bool policy = s.cause.kind() == CauseKind::policy;
   const auto size = static_cast<std::uint32_t>(s.h.netfilter.chain(ref).rules.size());
-  const std::uint32_t at = policy ? size : ref.rule;
+  const std::uint32_t at = policy ? left_early(s, ref).value_or(size) : ref.rule;
   if (const auto user = docker_user_chain(s, ref))
     out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, s.back())));
   if (s.back()) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));
   out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, false)));
-  if (policy && left_by_goto(s, ref)) {
-    out.push_back(insert_rule(s.machine, s.host, ref, 0, accept_for(s, hook, false)));
-    out.back().weight = 2;
-    out.back().last_resort = true;
-  }
-  if (!policy) out.push_back(delete_rule(s.machine, s.host, ref));
+  if (!policy) out.push_back(without_rule(s, s.host, ref));
   return out;
 }
 
-Changes for_ports(const Scene& s) {
-  Changes out;
-  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
-    if (step->host != s.host || step->by.kind() != CauseKind::rule) continue;
-    const RuleRef ref = step->by.rule_ref();
-    netfilter::Rule rule = s.h.netfilter.rule(ref);
-    auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
-    if (target == nullptr || !target->range.ports_specified) continue;
-    target->range.ports_specified = false;
-    target->range.min_port = target->range.max_port = 0;
-    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
-    break;
-  }
-  return out;
-}
-
-Changes for_dnat_without_masquerade(const Scene& s) {
-  for (const Step& step : s.account.steps) {
-    if (step.did != Did::translated || step.packet != s.account.legs.front().packet ||
-        step.hook != Hook::prerouting)
-      continue;
-    const host::Host& h = s.machine.hosts[step.host];
-    netfilter::Rule rule;
-    rule.source = block(subnet_of(h, step.device, s.account.asked.source));
-    rule.destination = exactly(step.address);
-    rule.out = through(h, step.device);
-    netfilter::NatTarget target;
-    target.kind = netfilter::NatTarget::Kind::masquerade;
-    rule.target = target;
-    return {add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting, false, rule),
-            set_sysctl(s.machine, step.host, Sysctl::bridge_nf_call_iptables, no_device, 1)};
-  }
-  return {};
-}
-
-Changes for_nat(const Scene& s) {
-  Changes out;
-  switch (static_cast<NatCause>(s.cause.value())) {
-    case NatCause::not_translated: {
-      const netfilter::Rule rule = masquerade(s, ingress_of_probe(s), s.cause.device());
-      for (const bool first : {false, true})
-        out.push_back(add_rule(s.machine, s.host, netfilter::TableKind::nat, Hook::postrouting,
-                               first, rule));
-      out.back().last_resort = true;
-      break;
-    }
-    case NatCause::ports_exhausted: return for_ports(s);
-    case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
-    default: break;
-  }
-  return out;
+/// A packet that tracking calls INVALID because of an entry: the other way round, or in a state that
+/// it does not fit.
+std::optional<std::uint32_t> entry_against(const Scene& s, const Step& invalid) {
+  const auto& entries = s.machine.hosts[invalid.host].connections;
+  const auto is_of = [&](const conntrack::Tuple& t, const Endpoints& ends) {
+    return t.protocol == protocol_of(s.question.probe) && t.source == ends.source &&
+           t.destination == ends.destination && t.source_port == ends.sport &&
+           t.destination_port == ends.dport;
+  };
+  for (std::uint32_t i = 0; i < entries.size(); ++i)
+    for (const conntrack::Tuple& t : entries[i].tuples)
+      if (is_of(t, s.account.asked) || (s.account.seen && is_of(t, *s.account.seen))) return i;
+  return std::nullopt;
 }
 
 Changes for_stale_entries(const Scene& s) {
@@ -217,10 +186,17 @@ Changes for_stale_entries(const Scene& s) {
   for (const Step& step : s.account.steps) {
     if (step.did != Did::tracked || step.by.kind() != CauseKind::conntrack) continue;
     const host::Host& h = s.machine.hosts[step.host];
-    const std::uint32_t position = step.by.connection() - 1;  // listed ones come first in the pool
+    // Listed ones come first in the pool.
+    const bool invalid = step.by == Cause::conntrack(ConntrackCause::invalid);
+    const std::uint32_t position =
+        invalid ? entry_against(s, step).value_or(no_connection) : step.by.connection() - 1;
     if (position >= h.connections.size()) continue;
-    out.push_back(delete_connection(s.machine, step.host, h.connections[position]));
-    out.back().blames = step.by;
+    Change change = delete_connection(s.machine, step.host, h.connections[position]);
+    const bool is_known = std::ranges::any_of(
+        out, [&](const Change& c) { return c.host == change.host && c.command == change.command; });
+    if (is_known) continue;
+    change.blames = Cause::conntrack(ConntrackCause::entry, position + 1);
+    out.push_back(std::move(change));
   }
   return out;
 }
@@ -234,21 +210,11 @@ Changes for_untracked(const Scene& s) {
     if (target == nullptr) continue;
     const bool splits = target->notrack || target->zone || target->zone_original ||
                         target->zone_reply || target->zone_from_mark;
-    if (splits) out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
-  }
-  return out;
-}
-
-Changes for_wrong_source(const Scene& s) {
-  Changes out;
-  for (const Step& step : s.account.steps) {
-    if (step.host != s.host || step.did != Did::translated || step.by.kind() != CauseKind::rule ||
-        step.packet != s.account.legs.front().packet || step.hook != Hook::postrouting)
-      continue;
-    const RuleRef ref = step.by.rule_ref();
-    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule,
-                              masquerade(s, ingress_of_probe(s), s.cause.device())));
-    out.push_back(delete_rule(s.machine, s.host, ref));
+    if (!splits) continue;
+    out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
+    out.back().prepares = true;  // an old entry may do the same to it
+    if (s.cause.kind() == CauseKind::socket || s.cause.kind() == CauseKind::nat)
+      out.back().blames = step.by;
   }
   return out;
 }

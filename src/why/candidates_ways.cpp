@@ -1,5 +1,7 @@
 // Changes of routes, routing rules, addresses and neighbours.
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "why/candidates.hpp"
 #include "wire/headers.hpp"
@@ -7,7 +9,93 @@
 namespace wayout::why {
 namespace {
 
-/// The other layer-3 end of a container's segment: the veth peer, or the bridge it is a port of.
+/// An address of `gateway` inside one of `end`'s subnets.
+std::optional<wire::IpAddress> gateway_address(const host::Machine& machine, host::DeviceRef end,
+                                               host::DeviceRef gateway) {
+  const auto& own = machine.hosts[end.host].interfaces[end.device].addresses;
+  for (const auto& a : machine.hosts[gateway.host].interfaces[gateway.device].addresses)
+    for (const auto& mine : own)
+      if (mine.subnet().contains(a.local) && a.local != mine.local) return a.local;
+  return std::nullopt;
+}
+
+/// Where packets for `address` go to from here.
+route::FibResult way_to(const host::Host& host, const wire::IpAddress& address) {
+  Chance chance{std::vector<std::uint32_t>{}};
+  return host.fib.lookup({.destination = address}, chance);
+}
+
+DeviceId egress_of(const host::Host& host, const route::FibResult& way) {
+  if (way.kind != route::FibResult::Kind::found || !way.by_route) return no_device;
+  const auto& nexthops = host.fib.route(way.route).nexthops;
+  return way.nexthop < nexthops.size() ? nexthops[way.nexthop].device : no_device;
+}
+
+/// The default route of the main table.
+std::optional<RouteRef> default_of(const host::Host& host) {
+  for (std::uint32_t t = 0; t < host.fib.tables.size(); ++t)
+    for (std::uint32_t r = 0; r < host.fib.tables[t].routes.size(); ++r)
+      if (const route::Route& route = host.fib.tables[t].routes[r];
+          host.fib.tables[t].id == route::table_main && route.destination.length == 0 &&
+          route.type == RouteType::unicast && !route.nexthops.empty())
+        return RouteRef{t, r};
+  return std::nullopt;
+}
+
+/// The subnet of an address of this host, when its own route is not there.
+Changes for_lost_connected_route(const Scene& s, const wire::IpAddress& destination) {
+  Changes out;
+  for (DeviceId d = 1; d < s.h.devices.size(); ++d) {
+    if (!s.h.devices[d].up) continue;
+    for (const route::InterfaceAddress& a : s.h.interfaces[d].addresses)
+      if (a.prefix_length < 32 && a.subnet().contains(destination) &&
+          egress_of(s.h, way_to(s.h, destination)) != d)
+        out.push_back(add_link_route(s.machine, s.host, a.subnet(), d));
+  }
+  return out;
+}
+
+/// A router next to this host that the destination is behind.
+Changes for_subnet_behind(const Scene& s, const wire::IpAddress& destination) {
+  Changes out;
+  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
+    const host::Host& there = s.machine.hosts[router.host];
+    for (DeviceId d = 1; d < there.interfaces.size(); ++d) {
+      if (d == router.device || there.interfaces[d].loopback) continue;
+      for (const route::InterfaceAddress& a : there.interfaces[d].addresses)
+        if (a.subnet().contains(destination))
+          out.push_back(add_route(s.machine, s.host, a.subnet(), gateway, device));
+    }
+  }
+  return out;
+}
+
+/// Rules and routes that keep a look-up from the table that would have known.
+Changes for_passed_tables(const Scene& s, const wire::IpAddress& destination) {
+  Changes out;
+  const auto& rules = s.h.fib.rules;
+  for (std::uint32_t i = 0; i < rules.size(); ++i)
+    if (rules[i].action == route::RuleAction::goto_) {
+      out.push_back(delete_routing_rule(s.machine, s.host, i));
+      out.back().blames = Cause::routing_rule(i);
+    }
+  for (std::uint32_t t = 0; t < s.h.fib.tables.size(); ++t)
+    for (std::uint32_t r = 0; r < s.h.fib.tables[t].routes.size(); ++r)
+      if (const route::Route& route = s.h.fib.tables[t].routes[r];
+          route.type == RouteType::throw_ && route.destination.contains(destination))
+        out.push_back(delete_route(s.machine, s.host, {t, r})), out.back().weight = 1;
+  const bool asks_main = std::ranges::any_of(rules, [](const route::Rule& rule) {
+    return rule == route::Rule{.preference = rule.preference, .table = route::table_main,
+                               .protocol = rule.protocol};
+  });
+  constexpr std::uint32_t preference_of_main = 32766;
+  if (!asks_main && !rules.empty())
+    out.push_back(add_main_rule(s.machine, s.host, {}, preference_of_main));
+  return out;
+}
+
+}  // namespace
+
 std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine, host::DeviceRef end) {
   const host::DeviceRef peer = machine.peer(end);
   if (peer.device == no_device) return std::nullopt;
@@ -15,7 +103,6 @@ std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine, hos
   return host::DeviceRef{peer.host, device.port ? device.master : peer.device};
 }
 
-/// The router of a segment gets the address that `end` uses as its gateway there.
 std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
                                    const wire::IpAddress& address) {
   const auto router = segment_gateway(machine, end);
@@ -28,22 +115,6 @@ std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef
   return std::nullopt;
 }
 
-/// An address of `gateway` inside one of `end`'s subnets.
-std::optional<wire::IpAddress> gateway_address(const host::Machine& machine, host::DeviceRef end,
-                                               host::DeviceRef gateway) {
-  const auto& own = machine.hosts[end.host].interfaces[end.device].addresses;
-  for (const auto& a : machine.hosts[gateway.host].interfaces[gateway.device].addresses)
-    for (const auto& mine : own)
-      if (mine.subnet().contains(a.local) && a.local != mine.local) return a.local;
-  return std::nullopt;
-}
-
-/// Devices of `host` that reach a router on their segment, with its address there.
-struct Gateway {
-  DeviceId device;
-  wire::IpAddress gateway;
-};
-
 std::vector<Gateway> possible_gateways(const host::Machine& machine, std::uint32_t host) {
   std::vector<Gateway> out;
   const host::Host& h = machine.hosts[host];
@@ -51,44 +122,12 @@ std::vector<Gateway> possible_gateways(const host::Machine& machine, std::uint32
     const auto gateway = segment_gateway(machine, {host, d});
     if (!gateway) continue;
     const auto address = gateway_address(machine, {host, d}, *gateway);
-    if (address && h.interfaces.owner_of(*address) == no_device) out.push_back({d, *address});
+    if (address && h.interfaces.owner_of(*address) == no_device)
+      out.push_back({d, *address, *gateway});
   }
   return out;
 }
 
-/// The owner of `address` hangs on a veth whose host end is in no bridge, or in another one than the
-/// segment of `end`, where it is looked for.
-Changes for_strayed_port(const host::Machine& machine, host::DeviceRef end,
-                         const wire::IpAddress& address) {
-  Changes out;
-  const auto is_bridge = [&](host::DeviceRef d) {
-    return machine.hosts[d.host].devices[d.device].kind == link::DeviceKind::bridge;
-  };
-  const host::DeviceRef bridge =
-      is_bridge(end) ? end : segment_gateway(machine, end).value_or(end);
-  if (!is_bridge(bridge)) return out;
-  const link::Devices& devices = machine.hosts[bridge.host].devices;
-  const auto holds_address = [&](DeviceId master) {
-    if (master == no_device) return false;
-    const auto& own = machine.hosts[bridge.host].interfaces[master].addresses;
-    return std::any_of(own.begin(), own.end(),
-                       [&](const auto& a) { return a.subnet().contains(address); });
-  };
-  for (DeviceId d = 1; d < devices.size(); ++d) {
-    if (devices[d].kind != link::DeviceKind::veth || devices[d].master == bridge.device) continue;
-    if (holds_address(devices[d].master)) continue;  // it is where it belongs
-    const host::DeviceRef peer = machine.peer({bridge.host, d});
-    if (peer.device == no_device) continue;
-    const auto& theirs = machine.hosts[peer.host].interfaces[peer.device].addresses;
-    if (std::any_of(theirs.begin(), theirs.end(),
-                    [&](const auto& a) { return a.local == address; }))
-      out.push_back(set_master(machine, {bridge.host, d}, bridge.device));
-  }
-  return out;
-}
-
-/// A route for `destination` alone, through a router that this host uses already or could use: on the
-/// wire where it was looked for it is not.
 Changes for_not_on_link(const host::Machine& machine, std::uint32_t host, DeviceId looked_on,
                         const wire::IpAddress& destination) {
   Changes out;
@@ -104,106 +143,100 @@ Changes for_not_on_link(const host::Machine& machine, std::uint32_t host, Device
     for (const route::Route& route : table.routes)
       for (const route::Nexthop& hop : route.nexthops)
         if (route.destination.length == 0 && hop.gateway.is_set()) add(hop.gateway, hop.device);
-  for (const auto& [device, gateway] : possible_gateways(machine, host))
+  for (const auto& [device, gateway, router] : possible_gateways(machine, host))
     if (device == looked_on) add(gateway, device);
   return out;
 }
 
-/// Whoever has `address` shares its MAC address with another device of its kind: frames for the one
-/// go to the other, or nowhere. It gets one of its own, made of the IP address as docker does.
-Changes for_shared_mac(const host::Machine& machine, const wire::IpAddress& address) {
+Changes for_no_route(const Scene& s) {
   Changes out;
-  const auto is_end = [](const link::Device& device) {
-    return device.ethernet && !device.port && device.kind != link::DeviceKind::bridge;
+  const auto add = [&](Changes more) {
+    std::move(more.begin(), more.end(), std::back_inserter(out));
   };
-  const auto shares = [&](host::DeviceRef own) {
-    const wire::MacAddress& mac = machine.hosts[own.host].devices[own.device].mac;
-    for (std::uint32_t i = 0; i < machine.hosts.size(); ++i)
-      for (DeviceId d = 1; d < machine.hosts[i].devices.size(); ++d)
-        if (i != own.host && is_end(machine.hosts[i].devices[d]) &&
-            machine.hosts[i].devices[d].mac == mac)
-          return true;
-    return false;
-  };
-  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
-    const DeviceId owner = machine.hosts[i].interfaces.owner_of(address);
-    if (owner == no_device || !is_end(machine.hosts[i].devices[owner]) || !shares({i, owner}))
-      continue;
-    const auto& bytes = address.bytes();
-    out.push_back(set_mac(machine, {i, owner}, {{0x02, 0x42, bytes[0], bytes[1], bytes[2], bytes[3]}}));
+  for (DeviceId d = 1; d < s.h.devices.size(); ++d)
+    if (!s.h.devices[d].up && !s.h.interfaces[d].addresses.empty())
+      out.push_back(link_up(s.machine, {s.host, d}));
+  Changes defaults;
+  const std::optional<RouteRef> default_route_now = default_of(s.h);
+  const bool has_gateway =
+      default_route_now && s.h.fib.route(*default_route_now).nexthops.front().gateway.is_set();
+  constexpr int moves_everything = 4;  // for a host that has a way out already
+  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
+    defaults.push_back(default_route(s.machine, s.host, gateway, device));
+    if (has_gateway) defaults.back().weight = moves_everything;
+    else if (default_route_now) defaults.back().blames = Cause::route(*default_route_now);
+  }
+  if (!has_gateway) add(std::exchange(defaults, {}));
+  if (const wire::IpAddress to = s.flow.destination; to.is_v4()) {
+    add(for_passed_tables(s, to));
+    add(for_lost_connected_route(s, to));
+    add(for_subnet_behind(s, to));
+  }
+  add(std::move(defaults));
+  return out;
+}
+
+Changes for_lost_cable(const Scene& s) {
+  Changes out;
+  std::vector<wire::IpAddress> ends{s.account.asked.source, s.account.asked.destination};
+  if (s.account.seen) ends.push_back(s.account.seen->destination);
+  for (const wire::IpAddress& end : ends) {
+    for (std::uint32_t i = 0; i < s.machine.hosts.size(); ++i) {
+      const DeviceId own = s.machine.hosts[i].interfaces.owner_of(end);
+      if (own == no_device || s.machine.hosts[i].devices[own].kind != link::DeviceKind::veth) continue;
+      const host::DeviceRef cable = s.machine.peer({i, own});
+      if (cable.device == no_device || cable.host == i) continue;
+      const host::Host& router = s.machine.hosts[cable.host];
+      if (router.devices[cable.device].master != no_device || !router.devices[cable.device].up ||
+          router.interfaces.owner_of(end) != no_device)
+        continue;
+      const route::FibResult way = way_to(router, end);
+      if (egress_of(router, way) == cable.device) continue;
+      Change change = add_link_route(s.machine, cable.host, wire::Prefix::host(end), cable.device);
+      change.weight = 2;
+      change.blames = way.cause;
+      if (std::ranges::none_of(out, [&](const Change& c) { return c.command == change.command; }))
+        out.push_back(std::move(change));
+    }
   }
   return out;
 }
 
-}  // namespace
-
-Changes for_no_route(const Scene& s) {
+Changes for_other_way_back(const Scene& s) {
   Changes out;
-  for (DeviceId d = 1; d < s.h.devices.size(); ++d)
-    if (!s.h.devices[d].up && !s.h.interfaces[d].addresses.empty())
-      out.push_back(link_up(s.machine, {s.host, d}));
-  for (const auto& [device, gateway] : possible_gateways(s.machine, s.host))
-    out.push_back(default_route(s.machine, s.host, gateway, device));
+  if (!s.back() || !s.account.seen) return out;
+  const auto came_in_by = [&](std::uint32_t host) {
+    for (const Step& step : s.account.steps)
+      if (step.host == host && step.packet == s.account.legs.front().packet &&
+          step.did == Did::source_validated)
+        return step.device;
+    return no_device;
+  };
+  for (const Step& step : s.account.steps) {
+    if (step.packet != s.account.legs.back().packet || step.did != Did::routed ||
+        step.by.kind() != CauseKind::route)
+      continue;
+    const route::Fib& fib = s.machine.hosts[step.host].fib;
+    const std::uint32_t table = fib.tables[step.by.route().table].id;
+    const DeviceId ingress = came_in_by(step.host);
+    if (table == route::table_main || table == route::table_local || ingress == no_device ||
+        ingress == step.device)
+      continue;
+    std::uint32_t first = 101;  // a rule in front of all that look elsewhere
+    for (const route::Rule& rule : fib.rules)
+      if (rule.table != route::table_local) first = std::min(first, rule.preference);
+    if (first < 2) continue;
+    for (const wire::IpAddress& from : {s.account.seen->destination, s.account.asked.destination}) {
+      out.push_back(add_main_rule(s.machine, step.host, wire::Prefix::host(from), first - 1));
+      out.back().blames = step.by;
+    }
+  }
   return out;
 }
 
 Changes for_route(const Scene& s) {
   Changes out{delete_route(s.machine, s.host, s.cause.route())};
   for (Change& c : for_no_route(s)) out.push_back(std::move(c));
-  return out;
-}
-
-Changes for_unanswered(const Scene& s) {
-  Changes out;
-  const std::uint32_t host = s.account.end.host;
-  const host::Host& h = s.machine.hosts[host];
-  const DeviceId device = s.packet.device;
-  const wire::IpAddress next_hop =
-      s.packet.routing.gateway.is_set() ? s.packet.routing.gateway : s.flow.destination;
-
-  // A gateway that is not there: use the one that is, or give the segment's router the address.
-  if (s.packet.routing.gateway.is_set()) {
-    for (const auto& [d, gateway] : possible_gateways(s.machine, host))
-      if (gateway != next_hop) out.push_back(default_route(s.machine, host, gateway, d));
-    if (auto given = give_gateway(s.machine, {host, device}, next_hop))
-      out.push_back(std::move(*given));
-  }
-  // A route that somebody set and that leads to the wrong segment.
-  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
-    if (step->host != host || step->did != Did::routed) continue;
-    if (step->by.kind() == CauseKind::route &&
-        h.fib.route(step->by.route()).protocol != route::made_by_kernel)
-      out.push_back(delete_route(s.machine, host, step->by.route()));
-    break;
-  }
-  // A rule that sends it to somebody who is gone.
-  for (const Step& step : s.account.steps)
-    if (step.packet == s.account.legs.front().packet && step.did == Did::translated &&
-        step.by.kind() == CauseKind::rule && step.address == next_hop)
-      out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
-  for (Change& c : for_strayed_port(s.machine, {host, device}, next_hop)) out.push_back(std::move(c));
-  for (Change& c : for_shared_mac(s.machine, next_hop)) out.push_back(std::move(c));
-  if (!s.packet.routing.gateway.is_set())
-    for (Change& c : for_not_on_link(s.machine, host, device, s.flow.destination))
-      out.push_back(std::move(c));
-  return out;
-}
-
-Changes for_wrong_mac(const Scene& s) {
-  Changes out;
-  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
-    if (step->did != Did::resolved) continue;
-    for (const link::Neighbour& n : s.machine.hosts[step->host].neighbours)
-      if (n.device == step->device && n.address == step->address)
-        out.push_back(delete_neighbour(s.machine, {step->host, n.device}, n.address));
-  }
-  if (const wire::IpAddress to = s.flow.destination; to.is_v4())
-    for (Change& c : for_shared_mac(s.machine, to)) out.push_back(std::move(c));
-  const auto* ethernet = wire::header_at<wire::EthernetHeader>(s.packet.frame());
-  for (std::uint32_t i = 0; ethernet != nullptr && i < s.machine.hosts.size(); ++i)
-    for (const bridge::FdbEntry& e : s.machine.hosts[i].bridging.fdb)
-      if (e.mac == ethernet->destination && !e.local && e.bridge != no_device)
-        out.push_back(delete_fdb(s.machine, i, e));
   return out;
 }
 

@@ -31,6 +31,8 @@ struct Change {
   int weight = 1;          ///< the blunter, the heavier
   bool last_resort = false;  ///< tried only where nothing before it helped
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
+  bool allows = false;     ///< without it the kernel refuses the next change
+  bool by_position = false;  ///< apply() counts on rules or routes standing where they stood
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;
   std::function<void(host::Host&)> apply;
@@ -47,6 +49,9 @@ struct Change {
                                  std::uint32_t at, netfilter::Rule rule);
 /// `iptables -D`.
 [[nodiscard]] Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef rule);
+/// `iptables -R`: this rule in the place of another.
+[[nodiscard]] Change replace_rule(const host::Machine& machine, std::uint32_t host, RuleRef at,
+                                  netfilter::Rule rule);
 /// A rule in a built-in chain of a table that may not exist yet.
 [[nodiscard]] Change add_rule(const host::Machine& machine, std::uint32_t host,
                               netfilter::TableKind table, Hook hook, bool first,
@@ -59,7 +64,13 @@ struct Change {
 [[nodiscard]] Change add_route(const host::Machine& machine, std::uint32_t host,
                                const wire::Prefix& prefix, const wire::IpAddress& gateway,
                                DeviceId device);
+/// `ip route replace PREFIX dev DEVICE scope link`: who is there is asked on the wire itself.
+[[nodiscard]] Change add_link_route(const host::Machine& machine, std::uint32_t host,
+                                    const wire::Prefix& prefix, DeviceId device);
 [[nodiscard]] Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef route);
+/// `ip rule add from ADDRESS table main pref N`; the length of `from` 0: from all.
+[[nodiscard]] Change add_main_rule(const host::Machine& machine, std::uint32_t host,
+                                   const wire::Prefix& from, std::uint32_t preference);
 [[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                                          std::uint32_t position);
 
@@ -72,6 +83,8 @@ struct Change {
 [[nodiscard]] Change link_up(const host::Machine& machine, host::DeviceRef device);
 [[nodiscard]] Change set_master(const host::Machine& machine, host::DeviceRef device,
                                 DeviceId bridge);
+/// `ip link set DEVICE nomaster`; its addresses are asked on the wire again.
+[[nodiscard]] Change free_port(const host::Machine& machine, host::DeviceRef port);
 /// `ip link set DEVICE address MAC`.
 [[nodiscard]] Change set_mac(const host::Machine& machine, host::DeviceRef device,
                              const wire::MacAddress& mac);
@@ -79,6 +92,9 @@ struct Change {
                              std::uint32_t mtu_bytes);
 [[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,
                                  const wire::IpAddress& address, std::uint8_t prefix_length);
+/// `ip addr del` of a bridge port, with what the kernel made of it. Not for one that has a secondary in its subnet.
+[[nodiscard]] Change delete_address(const host::Machine& machine, host::DeviceRef device,
+                                    const route::InterfaceAddress& address);
 /// `bridge link set dev PORT FLAG VALUE`.
 [[nodiscard]] Change set_port(const host::Machine& machine, host::DeviceRef port,
                               const std::string& flag, const std::string& value,
@@ -87,7 +103,8 @@ struct Change {
                                       const wire::IpAddress& address);
 [[nodiscard]] Change delete_fdb(const host::Machine& machine, std::uint32_t host,
                                 const bridge::FdbEntry& entry);
-/// `conntrack -D` of all entries of one sender and one destination, by any port of the sender's.
+/// `conntrack -D` of all entries of one sender and one destination, by any port of the sender's; of
+/// TCP only attempts that were never answered, which may be other people's connections otherwise.
 [[nodiscard]] Change forget_connections(const conntrack::Connection& one, std::uint32_t host);
 /// `conntrack -D` of one entry as listed.
 [[nodiscard]] Change delete_connection(const host::Machine& machine, std::uint32_t host,

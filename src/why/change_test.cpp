@@ -355,5 +355,58 @@ TEST(Change, NamesOfDevicesAreOneWordToAShell) {
   }
 }
 
+TEST(Change, ARuleReplaced) {
+  Changed c(three_rules());
+  RuleRef second = c.chain(TableKind::filter, "FORWARD");
+  second.rule = 1;
+  EXPECT_EQ(c.make(replace_rule(c.machine, 0, second, rule("-i new -j ACCEPT"))),
+            "iptables -R FORWARD 2 -i new -j ACCEPT");
+  EXPECT_THAT(c.rules(TableKind::filter, "FORWARD"),
+              ElementsAre("-A FORWARD -i a -j DROP", "-A FORWARD -i new -j ACCEPT",
+                          "-A FORWARD -i c -j DROP"));
+}
+
+TEST(Change, ARouteToACable) {
+  Changed c(two_containers());
+  const auto address = wire::Prefix::host(wire::IpAddress::v4(10, 1, 0, 2));
+  EXPECT_EQ(c.make(add_link_route(c.machine, 0, address, c.device("eth0"))),
+            "ip route replace 10.1.0.2 dev eth0 scope link");
+  EXPECT_THAT(c.routes(), testing::Contains("10.1.0.2 dev eth0 scope link"));
+}
+
+TEST(Change, AThrowRouteDeleted) {
+  Changed c(two_containers().append("host/ip-route.txt", "throw 203.0.113.0/24\n"));
+  const host::Host& h = c.host();
+  const std::uint32_t main = c.host().fib.table_position(route::table_main);
+  const auto last = static_cast<std::uint32_t>(h.fib.tables[main].routes.size() - 1);
+  EXPECT_EQ(c.make(delete_route(c.machine, 0, {main, last})), "ip route del throw 203.0.113.0/24");
+}
+
+TEST(Change, ARuleForTheMainTable) {
+  Changed c(two_containers());
+  const auto from = wire::Prefix::host(wire::IpAddress::v4(198, 51, 100, 10));
+  EXPECT_EQ(c.make(add_main_rule(c.machine, 0, from, 100)),
+            "ip rule add from 198.51.100.10 table main pref 100");
+  EXPECT_EQ(routing_rule_line(c.host(), 1), "100: from 198.51.100.10 lookup main");
+  EXPECT_EQ(c.make(add_main_rule(c.machine, 0, {}, 40000)), "ip rule add table main pref 40000");
+  EXPECT_EQ(c.host().fib.rules.back().preference, 40000U);
+}
+
+TEST(Change, APortSetFree) {
+  Changed c(two_containers());
+  EXPECT_EQ(c.make(free_port(c.machine, {0, c.device("vethc1")})), "ip link set vethc1 nomaster");
+  EXPECT_FALSE(c.host().devices[c.device("vethc1")].port);
+}
+
+TEST(Change, AnAddressDeletedTakesItsRoutes) {
+  Changed c(two_containers());
+  const DeviceId br0 = c.device("br0");
+  const route::InterfaceAddress address = c.host().interfaces[br0].addresses.front();
+  EXPECT_EQ(c.make(delete_address(c.machine, {0, br0}, address)),
+            "ip addr del 10.1.0.1/24 dev br0");
+  EXPECT_THAT(c.host().interfaces[br0].addresses, IsEmpty());
+  EXPECT_THAT(c.routes(), testing::Not(testing::Contains(testing::StartsWith("10.1.0.0/24"))));
+}
+
 }  // namespace
 }  // namespace wayout::why

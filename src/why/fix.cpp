@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -13,7 +14,9 @@ namespace wayout::why {
 namespace {
 
 constexpr int most_trials = 60;
-constexpr std::size_t most_changes = 4, most_fixes = 3;
+constexpr std::size_t most_changes = 4, most_fixes = 3, most_looked_at = 8;
+/// A fix this much heavier than the lightest one is not worth telling: it does more than is asked.
+constexpr int most_heavier = 2;
 
 /// The parts of one host as they were, put back when the trial is over.
 class Restore {
@@ -26,6 +29,7 @@ class Restore {
     if ((parts & Parts::neighbours) != 0) neighbours_ = host.neighbours;
     if ((parts & Parts::connections) != 0) connections_ = host.connections;
     conntrack_config_ = host.conntrack_config;
+    ip_ = host.ip;
   }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
@@ -38,6 +42,7 @@ class Restore {
     if ((parts_ & Parts::neighbours) != 0) host_.neighbours = std::move(neighbours_);
     if ((parts_ & Parts::connections) != 0) host_.connections = std::move(connections_);
     host_.conntrack_config = conntrack_config_;
+    host_.ip = ip_;
   }
 
  private:
@@ -51,17 +56,41 @@ class Restore {
   std::vector<link::Neighbour> neighbours_;
   std::vector<conntrack::Connection> connections_;
   conntrack::Config conntrack_config_;
+  host::IpConfig ip_;
 };
 
-/// What follows from devices that went up or down: a veth has carrier when both ends are up, a
-/// bridge when one of its ports has.
+/// A port takes part in its bridge as long as it has carrier.
+void set_carrier(link::Device& device, bool carrier) {
+  using link::PortState;
+  if (device.port && device.carrier != carrier) {
+    PortState& state = device.port->state;
+    if (!carrier) state = PortState::disabled;
+    else if (state == PortState::disabled) state = PortState::forwarding;
+  }
+  device.carrier = carrier;
+}
+
+/// What follows from devices that went up or down: a veth has carrier when both ends are up, what
+/// stands on another device when that has, a bridge when one of its ports has.
 void settle_carriers(host::Machine& machine) {
   for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
     link::Devices& devices = machine.hosts[i].devices;
     for (DeviceId d = 1; d < devices.size(); ++d) {
       const host::DeviceRef peer = machine.peer({i, d});
       if (devices[d].kind == link::DeviceKind::veth && peer.device != no_device)
-        devices[d].carrier = devices[d].up && machine.hosts[peer.host].devices[peer.device].up;
+        set_carrier(devices[d],
+                    devices[d].up && machine.hosts[peer.host].devices[peer.device].up);
+    }
+  }
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    link::Devices& devices = machine.hosts[i].devices;
+    for (DeviceId d = 1; d < devices.size(); ++d) {
+      using Kind = link::DeviceKind;
+      const Kind kind = devices[d].kind;
+      const host::DeviceRef lower = machine.lower({i, d});
+      if ((kind == Kind::macvlan || kind == Kind::ipvlan || kind == Kind::vlan) &&
+          lower.device != no_device)
+        set_carrier(devices[d], machine.hosts[lower.host].devices[lower.device].running());
     }
     for (link::Device& bridge : devices.list) {
       if (bridge.kind != link::DeviceKind::bridge) continue;
@@ -127,7 +156,10 @@ bool same_end(const Account& a, const Account& b) {
 class Search {
  public:
   Search(const host::Machine& machine, const Question& question, const Account& account)
-      : machine_(machine), question_(question), furthest_(distance(account)) {}
+      : machine_(machine),
+        question_(question),
+        furthest_(distance(account)),
+        refused_already_(is_refused(account)) {}
 
   void from(const Account& account);
   std::vector<Fix> found;
@@ -148,6 +180,7 @@ class Search {
   std::vector<Change> changes_;
   std::vector<const Account*> line_;  ///< the accounts that led here
   std::size_t furthest_;
+  bool refused_already_;  ///< then a refusal is no success
   int trials_ = 0;
 };
 
@@ -180,19 +213,20 @@ void Search::forget_old_translations(Fix& fix, const Account& with_fix) const {
 void Search::from(const Account& account) {
   line_.push_back(&account);
   std::vector<std::pair<Change, Account>> onward;
-  bool solved = false;
+  int lightest = std::numeric_limits<int>::max();  // of the single changes that are enough
   for (Change& change : candidates(machine_, question_, account)) {
+    const bool solved = lightest != std::numeric_limits<int>::max();
     if (change.last_resort && (solved || !onward.empty())) continue;
     if (++trials_ > most_trials) break;
     const Applied applied(machine_, change);
     if (!applied.valid()) continue;
     Account next = explore(machine_, question_);
-    if (next.verdict == Verdict::delivered || is_refused(next)) {
+    if (next.verdict == Verdict::delivered || (is_refused(next) && !refused_already_)) {
       found.push_back({.changes = changes_});
       if (is_refused(next)) found.back().refused_in = next.end.host;
       found.back().changes.push_back(change);
       forget_old_translations(found.back(), next);
-      solved |= next.verdict == Verdict::delivered;
+      if (next.verdict == Verdict::delivered) lightest = std::min(lightest, change.weight);
       continue;
     }
     note_progress(change, next);
@@ -200,9 +234,10 @@ void Search::from(const Account& account) {
       onward.emplace_back(std::move(change), std::move(next));
     }
   }
-  // Longer chains only where no single change was enough.
-  if (!solved && changes_.size() + 1 < most_changes) {
+  // Longer chains only where no single change was enough that is as narrow.
+  if (changes_.size() + 1 < most_changes) {
     for (auto& [change, next] : onward) {
+      if (change.weight + 1 >= lightest) continue;
       const Applied applied(machine_, change);
       changes_.push_back(change);
       from(next);
@@ -227,6 +262,43 @@ void drop_padded(std::vector<Fix>& fixes) {
                 fixes.end());
 }
 
+/// True: these changes, made one after the other on a copy, are enough.
+bool are_enough(host::Machine machine, const Question& question,
+                const std::vector<Change>& changes) {
+  for (const Change& change : changes) {
+    change.apply(machine.hosts[change.host]);
+    settle_carriers(machine);
+  }
+  return host::finish(machine).ok() && explore(machine, question).verdict == Verdict::delivered;
+}
+
+/// What led to the change that helped need not be part of it: each earlier one is left out once.
+void leave_out_needless(const host::Machine& machine, const Question& question, Fix& fix) {
+  for (std::size_t i = 0; i + 1 < fix.changes.size();) {
+    const Change left_out = fix.changes[i];
+    // By the kernel, or by the places that the later ones count on.
+    const bool is_asked_for =
+        left_out.allows ||
+        std::any_of(fix.changes.begin() + static_cast<std::ptrdiff_t>(i) + 1, fix.changes.end(),
+                    [&](const Change& later) {
+                      return later.by_position && later.host == left_out.host &&
+                             (later.parts & left_out.parts) != 0;
+                    });
+    std::vector<Change> rest = fix.changes;
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+    if (!is_asked_for && are_enough(machine, question, rest)) fix.changes = std::move(rest);
+    else ++i;
+  }
+}
+
+/// Those that the way is free with before those that end in a refusal, and the smallest first.
+void sort_fixes(std::vector<Fix>& fixes) {
+  std::stable_sort(fixes.begin(), fixes.end(), [](const Fix& a, const Fix& b) {
+    return std::pair(a.refused_in.has_value(), a.weight()) <
+           std::pair(b.refused_in.has_value(), b.weight());
+  });
+}
+
 }  // namespace
 
 int Fix::weight() const {
@@ -236,19 +308,25 @@ int Fix::weight() const {
 
 Tried tried_fixes(const host::Machine& machine, const Question& question,
                              const Account& account) {
-  if (account.verdict != Verdict::dropped || is_refused(account)) return {};
+  if (account.verdict != Verdict::dropped) return {};
   Search search(machine, question, account);
   search.from(account);
-  std::stable_sort(search.found.begin(), search.found.end(), [](const Fix& a, const Fix& b) {
-    return std::pair(a.refused_in.has_value(), a.weight()) <
-           std::pair(b.refused_in.has_value(), b.weight());
+  std::vector<Fix>& found = search.found;
+  sort_fixes(found);
+  if (!found.empty() && !found.front().refused_in)
+    std::erase_if(found, [](const Fix& fix) { return fix.refused_in.has_value(); });
+  drop_padded(found);
+  if (found.size() > most_looked_at) found.resize(most_looked_at);
+  for (Fix& fix : found)
+    if (!fix.refused_in) leave_out_needless(machine, question, fix);
+  sort_fixes(found);
+  drop_padded(found);
+  std::erase_if(found, [lightest = found.empty() ? 0 : found.front().weight()](const Fix& fix) {
+    return fix.weight() > lightest + most_heavier;
   });
-  if (!search.found.empty() && !search.found.front().refused_in)
-    std::erase_if(search.found, [](const Fix& fix) { return fix.refused_in.has_value(); });
-  drop_padded(search.found);
-  if (search.found.size() > most_fixes) search.found.resize(most_fixes);
-  if (!search.found.empty()) search.progress.reset();
-  return {std::move(search.found), std::move(search.progress)};
+  if (found.size() > most_fixes) found.resize(most_fixes);
+  if (!found.empty()) search.progress.reset();
+  return {std::move(found), std::move(search.progress)};
 }
 
 }  // namespace wayout::why

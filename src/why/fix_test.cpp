@@ -234,5 +234,58 @@ TEST(Fix, TheMachineIsAsItWas) {
             "out host ip_error IP_INADDRERRORS: net.ipv4.ip_forward = 0");
 }
 
+TEST(Fix, AWallIsNotTornDown) {
+  const Search t(two_containers().rules("filter", "-A FORWARD -p icmp -j ACCEPT\n"
+                                                  "-A FORWARD -j DROP\n"),
+                 "198.51.100.1");
+  ASSERT_THAT(t.fixes(), testing::Not(IsEmpty()));
+  EXPECT_EQ(t.fixes().front(), accept("-I").replace(accept("-I").find("FORWARD"), 7, "FORWARD 2") +
+                                   "; host# iptables -I FORWARD 3 -i eth0 -o br0 -m conntrack "
+                                   "--ctstate RELATED,ESTABLISHED -j ACCEPT");
+  EXPECT_THAT(t.fixes(), testing::Not(testing::Contains(testing::HasSubstr("-D FORWARD"))));
+  EXPECT_THAT(t.proposed(), testing::Contains("iptables -D FORWARD -j DROP"));
+  t.expect_all_help();
+}
+
+TEST(Fix, InFrontOfARuleThatLeavesTheChain) {
+  const Search t(two_containers().rules("filter", ":FORWARD DROP [0:0]\n-A FORWARD -i br0 -j ACCEPT\n"
+                                                  "-A FORWARD -p tcp -j RETURN\n"),
+                 "198.51.100.1");
+  ASSERT_THAT(t.fixes(), testing::Not(IsEmpty()));
+  EXPECT_EQ(t.fixes().front(),
+            "host# iptables -I FORWARD 2 -i eth0 -o br0 -m conntrack --ctstate RELATED,ESTABLISHED "
+            "-j ACCEPT");
+}
+
+TEST(Fix, ALaterFragmentHasNoPort) {
+  TestMachine routed = two_containers().set("host/iptables-save.txt", "");
+  routed.append("o/ip-route.txt", "10.1.0.0/24 via 198.51.100.10 dev eth0\n");
+  const Search t(routed.rules("filter", ":FORWARD DROP [0:0]\n"
+                                        "-A FORWARD -p udp -m udp --dport 53 -j ACCEPT\n"
+                                        "-A FORWARD -p udp -m udp --sport 53 -j ACCEPT\n"),
+                 "198.51.100.1", 53, Probe::udp, 3000);
+  EXPECT_THAT(t.fixes(), ElementsAre("host# iptables -A FORWARD -s 10.1.0.2/32 -d 198.51.100.1/32 "
+                                     "-i br0 -o eth0 -p udp -f -j ACCEPT"));
+}
+
+TEST(Fix, WhatIsPublishedBehindAnAcceptIsRefused) {
+  const Search t(
+      two_containers().rules("nat", "-A PREROUTING -i br0 -p tcp -j ACCEPT\n"
+                                    "-A PREROUTING -p tcp -m tcp --dport 8081 -j DNAT "
+                                    "--to-destination 198.51.100.1:80\n"),
+      "198.51.100.10", 8081);
+  ASSERT_THAT(t.fixes(), testing::Not(IsEmpty()));
+  EXPECT_EQ(t.fixes().front(), "host# iptables -t nat -I PREROUTING -p tcp -m tcp --dport 8081 -j "
+                               "DNAT --to-destination 198.51.100.1:80");
+  EXPECT_EQ(answer(t.machine, t.question).account.end.stop.cause.kind(), CauseKind::rule);
+}
+
+TEST(Fix, OneRouteAndNotAnotherDefault) {
+  const Search t(two_containers().edit("c1/ip-route.txt", "default via 10.1.0.1 dev eth0",
+                                       "default dev eth0"),
+                 "198.51.100.1");
+  EXPECT_THAT(t.fixes(), ElementsAre("c1# ip route replace default via 10.1.0.1 dev eth0"));
+}
+
 }  // namespace
 }  // namespace wayout::why

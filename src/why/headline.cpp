@@ -20,6 +20,27 @@ bool is_unanswered(const Cause& cause) {
          static_cast<AddressCause>(cause.value()) == AddressCause::not_answered;
 }
 
+/// The answer was routed by the route that is to blame: `the answer leaves through wg0, though the
+/// question came in through eth0`. Empty: it leaves as the question came.
+std::string other_way(const host::Machine& machine, const Account& account) {
+  const path::JourneyEnd& end = account.end;
+  if (account.direction != Way::back || end.stop.cause.kind() != CauseKind::route) return "";
+  DeviceId came_in = no_device, leaves = no_device;
+  for (const Step& step : account.steps) {
+    if (step.host != end.cause_host) continue;
+    if (step.packet == account.legs.front().packet && step.did == Did::source_validated &&
+        came_in == no_device)
+      came_in = step.device;
+    if (step.packet == account.legs.back().packet && step.did == Did::routed &&
+        step.by == end.stop.cause)
+      leaves = step.device;
+  }
+  if (came_in == no_device || leaves == no_device || came_in == leaves) return "";
+  const link::Devices& devices = machine.hosts[end.cause_host].devices;
+  return fmt::format("the answer leaves through {}, though the question came in through {}: ",
+                     devices[leaves].name, devices[came_in].name);
+}
+
 }  // namespace
 
 std::string what_ended(const host::Machine& machine, const Account& account) {
@@ -28,6 +49,17 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
   const Cause& cause = end.stop.cause;
   const std::string& where = machine.hosts[end.host].name;
   const std::string line = cause_line(blamed, cause);
+  const bool unanswered = end.stop.stage == Stage::neigh_invalidate;
+  if (const std::string way = other_way(machine, account); !way.empty()) return way + line;
+  if (cause.kind() == CauseKind::route && unanswered && end.cause_host != end.host)
+    return fmt::format("nobody answers ARP for {} on {}, because {} has this route: {}",
+                       next_hop_of(end.packet).text(),
+                       machine.hosts[end.host].devices[end.packet.device].name, blamed.name, line);
+  // What should have led it elsewhere did not, and where it came to nobody listens.
+  if (end.stop.reason == DropReason::NO_SOCKET && account.direction == Way::out &&
+      (cause.kind() == CauseKind::rule || cause.kind() == CauseKind::conntrack))
+    return fmt::format("it comes to a port where nothing listens{}: {}",
+                       cause.kind() == CauseKind::rule ? ", because of a rule" : "", line);
   if (cause.kind() == CauseKind::route && end.cause_host != end.host)
     return fmt::format("{} sends it to {}, which does not forward it: {}", blamed.name, where, line);
   if (cause.kind() == CauseKind::neighbour && end.cause_host != end.host)

@@ -66,6 +66,7 @@ class Lint {
         say(host, ref, fmt::format("is never reached: rule {} above it takes everything", *wall + 1));
       if (!wall && takes_everything(rule)) wall = i;
       masquerade(host, ref, chain, rule);
+      stray(host, ref, rule);
     }
   }
 
@@ -104,6 +105,18 @@ class Lint {
       say(host, ref, fmt::format("is for {}, but the packet leaves through {}", rule.out.name, egress));
   }
 
+  /// It translated the probe, which was for somebody else.
+  void stray(std::uint32_t host, RuleRef ref, const Rule& rule) {
+    const wire::IpAddress& to = account_.asked.destination;
+    const bool did = std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& s) {
+      return s.host == host && s.did == Did::translated && s.by == Cause::rule(ref) &&
+             s.packet == account_.legs.front().packet;
+    });
+    if (did && takes_what_is_for_others(machine_.hosts[host], rule, to))
+      say(host, ref, fmt::format("takes what is for {}, which is not an address of {}", to.text(),
+                                 machine_.hosts[host].name));
+  }
+
   static bool takes_everything(const Rule& rule) {
     const bool ends = std::holds_alternative<netfilter::DropTarget>(rule.target) ||
                       std::holds_alternative<netfilter::RejectTarget>(rule.target);
@@ -117,6 +130,21 @@ class Lint {
 };
 
 }  // namespace
+
+bool takes_what_is_for_others(const host::Host& host, const netfilter::Rule& rule,
+                              const wire::IpAddress& destination) {
+  const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+  if (target == nullptr || target->kind != netfilter::NatTarget::Kind::dnat) return false;
+  if (rule.destination.asked() || rule.in.asked()) return false;
+  const bool asks_nothing_else =
+      std::all_of(rule.matches.begin(), rule.matches.end(), [](const netfilter::Match& match) {
+        return std::holds_alternative<netfilter::TcpMatch>(match) ||
+               std::holds_alternative<netfilter::UdpMatch>(match) ||
+               std::holds_alternative<netfilter::MultiportMatch>(match) ||
+               std::holds_alternative<netfilter::CommentMatch>(match);
+      });
+  return asks_nothing_else && route::address_type(host.fib, destination) == RouteType::unicast;
+}
 
 std::vector<Remark> lint(const host::Machine& machine, const Account& account) {
   return Lint(machine, account).all();

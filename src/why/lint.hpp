@@ -19,6 +19,11 @@ struct Remark {
   std::string text;    ///< what is odd about it
 };
 
+/// A DNAT rule that asks neither where a packet came in nor whom it was for, of a packet for none of
+/// this host's addresses: meant for what is published here, it catches what goes to anybody.
+[[nodiscard]] bool takes_what_is_for_others(const host::Host& host, const netfilter::Rule& rule,
+                                            const wire::IpAddress& destination);
+
 /// Only chains and hosts that the conversation met are looked at.
 [[nodiscard]] std::vector<Remark> lint(const host::Machine& machine, const Account& account);
 

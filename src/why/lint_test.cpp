@@ -70,5 +70,17 @@ TEST(Lint, OnlyChainsThatWereMet) {
               IsEmpty());
 }
 
+TEST(Lint, ATranslationOfWhatIsForOthers) {
+  const char* stray = "-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.3:80";
+  EXPECT_THAT(remarks(nat(fmt::format("{}\n", stray).c_str())),
+              Contains(fmt::format("{} | takes what is for 198.51.100.1, which is not an address of "
+                                   "host", stray)));
+  for (const char* meant : {"-i br0 ", "-d 198.51.100.1/32 ", "-m addrtype ! --dst-type LOCAL "})
+    EXPECT_THAT(remarks(nat(fmt::format("-A PREROUTING {}-p tcp -m tcp --dport 80 -j DNAT "
+                                        "--to-destination 10.1.0.3:80\n", meant).c_str())),
+                IsEmpty())
+        << meant;
+}
+
 }  // namespace
 }  // namespace wayout::why

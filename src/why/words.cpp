@@ -47,6 +47,8 @@ const char* bridge_phrase(BridgeCause why) {
     case BridgeCause::own_source: return "got a frame with a MAC of its own as source";
     case BridgeCause::no_port: return "is the only one: there is nowhere to send it";
     case BridgeCause::not_a_port: return "is not a port of the bridge behind which it is looked for";
+    case BridgeCause::port_has_address:
+      return "has an address of its own, but the bridge takes what comes in there";
     case BridgeCause::arp_proxy: return "answers ARP in another's place";
     case BridgeCause::group_filtered: return "does not forward link-local groups";
     case BridgeCause::none: break;

@@ -1,7 +1,7 @@
 """The bridge and its ports, veth pairs, and iptables on bridged packets."""
 
 from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, policy, rule, scenario, works
-from harness.topology import NATTED, ONE, PAIR
+from harness.topology import NATTED, ONE, PAIR, container
 
 BOTH = (NFT, LEGACY)
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
@@ -386,4 +386,35 @@ scenario(
     [ONE, "h: ip addr add 10.1.0.77/24 dev br0"],
     ask("h", "10.1.0.2:80", server="c1"),
     works(source="10.1.0.1"),
+)
+
+JOINT = """
+h: ip link add br1 type bridge
+h: ip link set br1 up
+h: ip link add pa type veth peer name pb
+h: ip link set pa master br0
+h: ip link set pb master br1
+h: ip link set pa up
+h: ip link set pb up
+"""
+scenario(
+    "joint-down",
+    "Two bridges are joined by a veth pair, one end of which is down.",
+    [NATTED, JOINT, container("d1", "10.1.0.7", bridge="br1", gateway="10.1.0.1"), "h: ip link set pb down"],
+    ask("c1", "10.1.0.7:80", server="d1"),
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("device"),
+    fix="must",
+    unlike="master",
+    fixed="h: ip link set pb up",
+)
+scenario(
+    "macvlan-in-a-bridge",
+    "A macvlan as a bridge port takes no frames for others. Nothing is offered that takes the uplink from the host.",
+    [NATTED, "h: ip link add mvp link eth0 type macvlan mode bridge", "h: ip link add br5 type bridge", "h: ip link set br5 up",
+     "h: ip link set mvp master br5", "h: ip link set mvp up", container("e1", "198.51.100.30", bridge="br5", gateway="198.51.100.1")],
+    ask("e1", "198.51.100.1:80", server="o"),
+    dies("out", "e1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("neighbour"),
+    unlike="set eth0",
 )

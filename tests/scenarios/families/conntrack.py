@@ -160,3 +160,52 @@ scenario(
     cause("rule", "nat", "conntrack"),
     fixed="h: iptables -t raw -F",
 )
+
+scenario(
+    "older-than-the-published-port",
+    "A client asked before the port was published: its entry leads to the host itself, which refuses.",
+    [NATTED, "h: iptables -A INPUT -m conntrack --ctstate NEW",
+     "o: python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 5000)); "
+     "s.sendto(b'x', ('198.51.100.10', 8053))\"", PUBLISH],
+    FROM_OUTSIDE,
+    dies("out", "h", "__udp4_lib_rcv", "NO_SOCKET", error="ECONNREFUSED"),
+    cause("conntrack"),
+    fix="must",
+    fixed="h: conntrack -D -p udp --orig-port-dst 8053",
+    cold=True,
+)
+scenario(
+    "untracked-and-older-than-masquerade",
+    "NOTRACK, and behind it an entry from before MASQUERADE: two faults, which end in the same place.",
+    [NATTED, entry("10.1.0.2:5000>198.51.100.1:53"), "h: iptables -t raw -A PREROUTING -i br0 -j NOTRACK"],
+    DNS,
+    dies("back", "o", source="10.1.0.2"),
+    cause("nat", "rule"),
+    fix="must",
+    fixed="h: iptables -t raw -F\nh: conntrack -D -p udp",
+    cold=True,
+)
+scenario(
+    "established-the-other-way-round",
+    "An established entry of the other direction swallows the SYN: INVALID, and so not translated.",
+    [NATTED, "h: conntrack -I -p tcp -t 600 --state ESTABLISHED -u SEEN_REPLY,ASSURED -s 198.51.100.1 -d 10.1.0.2 --sport 80 "
+             "--dport 5000 --reply-src 10.1.0.2 --reply-dst 198.51.100.1 --reply-port-src 5000 --reply-port-dst 80"],
+    ask("c1", "198.51.100.1:80", server="o", sport=5000),
+    dies("back", "o", source="10.1.0.2"),
+    cause("conntrack"),
+    fix="must",
+    fixed="h: conntrack -D -p tcp",
+    cold=True,
+)
+
+scenario(
+    "zone-of-one-direction-by-two-rules",
+    "Two rules put the request into a zone, where the answer is not looked for: each alone does.",
+    [NATTED, "h: iptables -t raw -A PREROUTING -i br0 -s 10.1.0.2 -j CT --zone 3", "h: iptables -t raw -A PREROUTING -i br0 -j CT --zone 4"],
+    DNS,
+    dies("back", "h"),
+    cause("nat", "rule"),
+    fix="must",
+    fixed="h: iptables -t raw -F\nh: conntrack -D -p udp",
+    cold=True,
+)

@@ -1,7 +1,7 @@
 """ARP and the neighbour tables: who answers, who is remembered wrongly."""
 
 from harness.scenario import ask, cause, dies, scenario, sysctl, works
-from harness.topology import NATTED, PAIR, UPLINK2
+from harness.topology import NATTED, NO_CARRIER, PAIR, TWO_NETWORKS, UPLINK2
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 C1_MAC, BRIDGE_MAC, OUTSIDE_MAC = "02:77:00:00:00:66", "02:77:00:00:00:67", "02:77:00:00:00:65"
@@ -135,3 +135,31 @@ scenario(
     cause("neighbour", "link", "device", "bridge"),
     fixed="c1: ip link set eth0 arp on",
 )
+
+# Entries, flags and devices that the question or its answer meets on the way.
+
+UNANSWERED = dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED")
+NEIGHBOUR = ask("c1", "10.1.0.3:80", server="c2")
+scenario("askers-mac-is-permanent-on-its-port", "A local entry for the asker's MAC: the host takes the ARP answer.",
+         [PAIR, f"h: bridge fdb replace {C1_MAC} dev vethc1 master permanent"], NEIGHBOUR,
+         dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED", also=("h", "ip_rcv_core", "OTHERHOST")), cause("bridge"), fix="must",
+         fixed=f"h: bridge fdb del {C1_MAC} dev vethc1 master")
+scenario("askers-mac-is-static-elsewhere", "The asker's MAC is static on another port: the ARP answer goes there.",
+         [PAIR, f"h: bridge fdb replace {C1_MAC} dev vethc2 master static sticky"], OUTSIDE, UNANSWERED, cause("bridge"), fix="must",
+         fixed=f"h: bridge fdb del {C1_MAC} dev vethc2 master")
+scenario("askers-port-neither-learns-nor-floods", "The asker's port neither learns nor is flooded to.",
+         [NATTED, "h: bridge link set dev vethc1 flood off learning off"], OUTSIDE, UNANSWERED, cause("bridge"), fix="must",
+         fixed="h: bridge link set dev vethc1 learning on")
+scenario("uplink-in-a-bridge-keeps-its-address", "The uplink was put into a bridge and kept its address: the bridge takes what comes in.",
+         [NATTED, "h: ip link add br9 type bridge", "h: ip link set br9 up", "h: ip link set eth0 master br9"], OUTSIDE,
+         dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"), cause("bridge"), fix="must", fixed="h: ip link set eth0 nomaster")
+scenario("address-on-the-port", "The gateway's address is on the port instead of on the bridge.",
+         [NATTED, "h: ip addr del 10.1.0.1/24 dev br0", "h: ip addr add 10.1.0.1/24 dev vethc1"], OUTSIDE,
+         dies("back", "h", "neigh_invalidate", "NEIGH_FAILED", source="198.51.100.10"), cause("bridge"), fix="must",
+         fixed="h: ip addr del 10.1.0.1/24 dev vethc1\nh: ip addr add 10.1.0.1/24 dev br0")
+scenario("asked-container-is-down", "The asked container's own device is down.", [TWO_NETWORKS, "d1: ip link set eth0 down", NO_CARRIER.format(device="br1")],
+         ask("c1", "10.2.0.2:80", server="d1"), dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"), cause("device"), fix="must",
+         fixed="d1: ip link set eth0 up\nd1: ip route add default via 10.2.0.1")
+scenario("gateway-has-the-broadcast-mac", "A permanent entry gives the gateway the broadcast MAC: no router forwards what comes so.",
+         [NATTED, "c1: ip neigh replace 10.1.0.1 lladdr ff:ff:ff:ff:ff:ff dev eth0 nud permanent"], OUTSIDE,
+         dies("out", "h", "ip_forward", "NOT_SPECIFIED"), cause("neighbour"), fix="must", fixed="c1: ip neigh del 10.1.0.1 dev eth0")

@@ -1,7 +1,7 @@
 """Rules and policies of iptables on the way of a forwarded packet."""
 
 from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, policy, rule, scenario, undecided, works
-from harness.topology import NATTED, TWO_NETWORKS
+from harness.topology import NATTED, ONE, TWO_NETWORKS
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 UDP = ask("c1", "198.51.100.1:53", server="o", proto="udp")
@@ -406,4 +406,83 @@ scenario(
     dies("out", "h", RULES, "NETFILTER_DROP"),
     cause("rule"),
     fix="may",
+)
+
+# What is offered against a wall: narrow holes, not its removal.
+
+NO_WALL = "-D FORWARD"
+scenario(
+    "default-deny-as-last-rule",
+    "Default deny is the last rule and takes both directions: two accepts in front of it, not its removal.",
+    [NATTED, "h: iptables -A FORWARD -p icmp -j ACCEPT", "h: iptables -A FORWARD -p tcp --dport 443 -j ACCEPT",
+     "h: iptables -A FORWARD -p tcp --sport 443 -j ACCEPT", "h: iptables -A FORWARD -j DROP"],
+    OUTSIDE,
+    dies("out", "h", RULES, "NETFILTER_DROP"),
+    rule("filter", "FORWARD", 4),
+    fix="must",
+    unlike=NO_WALL,
+    fixed="h: iptables -I FORWARD 4 -s 10.1.0.2 -d 198.51.100.1 -p tcp --dport 80 -j ACCEPT\n"
+          "h: iptables -I FORWARD 5 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+    backends=BOTH,
+)
+for name, match in (("ports", "-p tcp -m multiport ! --dports 443,8443"), ("sources", "-m iprange ! --src-range 10.1.0.5-10.1.0.9")):
+    scenario(
+        f"allow-list-of-{name}",
+        "An allow-list written as one inverted rule takes the answers, too.",
+        [NATTED, f"h: iptables -A FORWARD {match} -j DROP"],
+        OUTSIDE,
+        dies("out", "h", RULES, "NETFILTER_DROP"),
+        rule("filter", "FORWARD", 1),
+        fix="must",
+        unlike=NO_WALL,
+        fixed="h: iptables -F FORWARD",
+    )
+scenario(
+    "policy-behind-a-return",
+    "A RETURN in FORWARD itself goes to the policy: what is appended is never reached.",
+    [NATTED, "h: iptables -P FORWARD DROP", "h: iptables -A FORWARD -p tcp -j RETURN", "h: iptables -A FORWARD -j ACCEPT"],
+    OUTSIDE,
+    dies("out", "h", RULES, "NETFILTER_DROP"),
+    policy("filter", "FORWARD"),
+    fix="must",
+    fixed="h: iptables -I FORWARD -i br0 -j ACCEPT\nh: iptables -I FORWARD -o br0 -j ACCEPT",
+    backends=BOTH,
+)
+
+# Fragments, where nothing asks for conntrack and so nobody puts them together.
+
+ROUTED = [ONE, "o: ip route add 10.1.0.0/24 via 198.51.100.10"]
+BIG = UDP | {"size": 3000}
+scenario("later-fragments-dropped", "-f drops later fragments.", [*ROUTED, "h: iptables -A FORWARD -f -j DROP"], BIG,
+         dies("out", "h"), rule("filter", "FORWARD", 1), fix="must", fixed="h: iptables -F FORWARD", backends=BOTH)
+scenario(
+    "only-first-fragment-accepted",
+    "Only port 53 is accepted, which later fragments do not have: the policy takes them.",
+    [*ROUTED, "h: iptables -P FORWARD DROP", "h: iptables -A FORWARD -p udp --dport 53 -j ACCEPT",
+     "h: iptables -A FORWARD -p udp --sport 53 -j ACCEPT"],
+    BIG,
+    dies("out", "h"),
+    policy("filter", "FORWARD"),
+    fix="must",
+    fixed="h: iptables -A FORWARD -f -j ACCEPT",
+    backends=BOTH,
+)
+scenario(
+    "first-fragment-dropped",
+    "The first fragment's port is dropped, the rest may pass: the hole is for the port.",
+    [*ROUTED, "h: iptables -A FORWARD -p udp --dport 53 -j DROP"],
+    BIG,
+    dies("out", "h", RULES, "NETFILTER_DROP"),
+    rule("filter", "FORWARD", 1),
+    fix="must",
+    fixed="h: iptables -F FORWARD",
+    backends=BOTH,
+)
+scenario(
+    "nft-compares-data-of-later-fragments",
+    "iptables-nft looks for the port in the data of later fragments; what stands there only the sender knows.",
+    [*ROUTED, "h: iptables -A FORWARD -p udp --dport 1024:65535 -j DROP"],
+    BIG,
+    dies("out", "h"),
+    undecided("FORWARD"),
 )

@@ -269,3 +269,7 @@ scenario(
     ask("c1", "10.244.2.2:53", server="c2", proto="udp", size=1490, df=True),
     works(source="10.244.1.2"),
 )
+
+scenario("macvlan-parent-down", "The device below the macvlan is down.", [MACVLAN, "h: ip link set eth0 down"],
+         ask("c1", "198.51.100.1:80", server="o"), dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"), cause("link", "device"),
+         fix="must", fixed="h: ip link set eth0 up")

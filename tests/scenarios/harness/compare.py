@@ -143,6 +143,10 @@ def apply_first_fix(lab, scenario, answer):
     fixes = answer.get("fixes") or []
     if not fixes:
         return False, ["why: no fix is offered"] if scenario.fix == "must" else []
+    blunt = [step["command"] for fix in fixes for step in fix["commands"]
+             if scenario.unlike and scenario.unlike in step["command"]]
+    if blunt:
+        return True, [f"why: a blunt fix: {blunt[0]!r}"]
     for step in fixes[0].get("commands", []):
         where, command = lab.logical(step.get("namespace", "")), step.get("command", "")
         where = scenario.question.get("at", "h") if where == "host" else where

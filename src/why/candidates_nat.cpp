@@ -1,0 +1,252 @@
+// Changes of translation: rules that are missing, in the way, or catch too much.
+#include <algorithm>
+
+#include "nat/map.hpp"
+#include "why/candidates.hpp"
+#include "why/lint.hpp"
+#include "wire/headers.hpp"
+
+namespace wayout::why {
+namespace {
+
+netfilter::AddressMatch block(const wire::Prefix& prefix) {
+  netfilter::AddressMatch m;
+  m.prefix = prefix.masked();
+  return m;
+}
+
+/// The subnet of `device` that holds `address`, or just the address.
+wire::Prefix subnet_of(const host::Host& host, DeviceId device, const wire::IpAddress& address) {
+  if (device != no_device)
+    for (const route::InterfaceAddress& a : host.interfaces[device].addresses)
+      if (a.subnet().contains(address)) return a.subnet();
+  return wire::Prefix::host(address);
+}
+
+/// The source with which the probe came to the blamed host.
+wire::IpAddress source_on_arrival(const Scene& s) {
+  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
+  wire::IpAddress source = s.account.asked.source;
+  for (const Step& step : s.account.steps) {
+    if (step.packet != s.account.legs.front().packet) continue;
+    if (step.host == s.host) break;
+    if (step.did == Did::translated && step.value == of_source) source = step.address;
+  }
+  return source;
+}
+
+netfilter::Rule masquerade(const Scene& s, DeviceId ingress, DeviceId egress) {
+  netfilter::Rule rule;
+  const wire::IpAddress source = source_on_arrival(s);
+  rule.source = block(subnet_of(s.h, ingress, source));
+  rule.out = s.h.devices[ingress].kind == link::DeviceKind::bridge
+                 ? through(s.h, ingress, true)
+                 : through(s.h, egress);
+  netfilter::NatTarget target;
+  target.kind = netfilter::NatTarget::Kind::masquerade;
+  rule.target = target;
+  return rule;
+}
+
+/// The layer-3 device by which the probe came into the blamed host.
+DeviceId ingress_of_probe(const Scene& s) {
+  for (const Step& step : s.account.steps)
+    if (step.packet == s.account.legs.front().packet && step.host == s.host &&
+        step.did == Did::source_validated)
+      return step.device;
+  return s.packet.ingress;
+}
+
+/// Where the probe left this host, as routed behind `from` (a position in the account's steps).
+DeviceId egress_behind(const Scene& s, std::size_t from) {
+  const Step& at = s.account.steps[from];
+  DeviceId egress = no_device;
+  for (std::size_t i = from; i < s.account.steps.size(); ++i) {
+    const Step& step = s.account.steps[i];
+    if (step.host == at.host && step.packet == at.packet && step.did == Did::routed)
+      egress = step.device;
+  }
+  return egress;
+}
+
+bool is_of_probe(const Scene& s, const Step& step) {
+  return step.packet == s.account.legs.front().packet;
+}
+
+netfilter::NatTarget to_own_address() {
+  netfilter::NatTarget target;
+  target.kind = netfilter::NatTarget::Kind::masquerade;
+  return target;
+}
+
+/// A DNAT or REDIRECT rule that publishes what was asked for, whatever else it asks.
+bool publishes(const netfilter::Rule& rule, const Question& question) {
+  const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+  using Kind = netfilter::NatTarget::Kind;
+  if (target == nullptr || (target->kind != Kind::dnat && target->kind != Kind::redirect))
+    return false;
+  if (rule.protocol && *rule.protocol != protocol_of(question.probe)) return false;
+  const auto holds = [&](const netfilter::PortRange& r) {
+    return r.low <= question.dport && question.dport <= r.high;
+  };
+  return std::ranges::all_of(rule.matches, [&](const netfilter::Match& match) {
+    if (const auto* m = std::get_if<netfilter::TcpMatch>(&match))
+      return holds(m->destination) != m->invert_destination;
+    if (const auto* m = std::get_if<netfilter::UdpMatch>(&match))
+      return holds(m->destination) != m->invert_destination;
+    if (const auto* m = std::get_if<netfilter::MultiportMatch>(&match))
+      return m->side != netfilter::MultiportMatch::Side::destination ||
+             std::ranges::any_of(m->ports, holds) != m->invert;
+    return true;
+  });
+}
+
+}  // namespace
+
+Changes for_ports(const Scene& s) {
+  Changes out;
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->host != s.host || step->by.kind() != CauseKind::rule) continue;
+    const RuleRef ref = step->by.rule_ref();
+    netfilter::Rule rule = s.h.netfilter.rule(ref);
+    auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+    if (target == nullptr || !target->range.ports_specified) continue;
+    target->range.ports_specified = false;
+    target->range.min_port = target->range.max_port = 0;
+    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
+    break;
+  }
+  return out;
+}
+
+Changes for_dnat_without_masquerade(const Scene& s) {
+  Changes out;
+  for (std::size_t i = 0; i < s.account.steps.size(); ++i) {
+    const Step& step = s.account.steps[i];
+    if (step.did != Did::translated || !is_of_probe(s, step) || step.hook != Hook::prerouting)
+      continue;
+    const host::Host& h = s.machine.hosts[step.host];
+    netfilter::Rule rule;
+    // Who is not on this segment is anybody.
+    const wire::Prefix from = subnet_of(h, step.device, s.account.asked.source);
+    if (from.length != 32) rule.source = block(from);
+    rule.destination = exactly(step.address);
+    rule.out = through(h, egress_behind(s, i));
+    rule.target = to_own_address();
+    out.push_back(add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting,
+                           false, rule));
+    if (!h.bridging.nf_call_iptables)
+      out.push_back(
+          set_sysctl(s.machine, step.host, Sysctl::bridge_nf_call_iptables, no_device, 1));
+  }
+  return out;
+}
+
+Changes for_nat(const Scene& s) {
+  Changes out;
+  switch (static_cast<NatCause>(s.cause.value())) {
+    case NatCause::not_translated: {
+      const netfilter::Rule rule = masquerade(s, ingress_of_probe(s), s.cause.device());
+      for (const bool first : {false, true})
+        out.push_back(add_rule(s.machine, s.host, netfilter::TableKind::nat, Hook::postrouting,
+                               first, rule));
+      out.back().last_resort = true;
+      break;
+    }
+    case NatCause::ports_exhausted: return for_ports(s);
+    case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
+    default: break;
+  }
+  return out;
+}
+
+Changes for_loopback_source(const Scene& s) {
+  Changes out;
+  if (!s.account.asked.source.is_loopback()) return out;
+  for (std::size_t i = 0; i < s.account.steps.size(); ++i) {
+    const Step& step = s.account.steps[i];
+    if (step.did != Did::translated || !is_of_probe(s, step) || step.hook != Hook::output) continue;
+    const DeviceId egress = egress_behind(s, i);
+    if (egress == no_device || s.machine.hosts[step.host].interfaces[egress].loopback) continue;
+    netfilter::Rule rule;
+    rule.out = through(s.machine.hosts[step.host], egress);
+    netfilter::AddrtypeMatch own;
+    own.source_types = 1U << static_cast<unsigned>(RouteType::local);
+    rule.matches.emplace_back(own);
+    rule.target = to_own_address();
+    for (const bool first : {false, true}) {
+      out.push_back(add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting,
+                             first, rule));
+      out.back().last_resort = first;
+      out.back().blames = Cause::nat(NatCause::not_translated, egress);
+    }
+    break;
+  }
+  return out;
+}
+
+Changes for_stray_translation(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps) {
+    if (step.did != Did::translated || !is_of_probe(s, step) || step.hook != Hook::prerouting ||
+        step.by.kind() != CauseKind::rule)
+      continue;
+    const host::Host& h = s.machine.hosts[step.host];
+    netfilter::Rule rule = h.netfilter.rule(step.by.rule_ref());
+    if (!takes_what_is_for_others(h, rule, s.account.asked.destination)) return out;
+    netfilter::AddrtypeMatch own;
+    own.destination_types = 1U << static_cast<unsigned>(RouteType::local);
+    rule.matches.emplace_back(own);
+    out.push_back(replace_rule(s.machine, step.host, step.by.rule_ref(), rule));
+    return out;
+  }
+  return out;
+}
+
+Changes for_shadowed_publication(const Scene& s) {
+  using netfilter::RuleEffect;
+  Changes out;
+  for (const Step& met : s.account.steps) {
+    if (met.did != Did::rule_matched || met.packet != s.account.legs.front().packet ||
+        met.by.kind() != CauseKind::rule)
+      continue;
+    const RuleRef ref = met.by.rule_ref();
+    const netfilter::Netfilter& nf = s.machine.hosts[met.host].netfilter;
+    const netfilter::Table& table = nf.rulesets[ref.ruleset].tables[ref.table];
+    const auto effect = static_cast<RuleEffect>(met.value);
+    const bool passes_by = effect == RuleEffect::accept || effect == RuleEffect::return_;
+    if (table.kind != netfilter::TableKind::nat || (!passes_by && effect != RuleEffect::nat))
+      continue;
+    bool is_shadow = false;
+    for (std::uint16_t c = 0; c < table.chains.size(); ++c) {
+      for (std::uint32_t r = 0; r < table.chains[c].rules.size(); ++r) {
+        const bool is_itself = c == ref.chain && r == ref.rule;
+        if (is_itself || !publishes(table.chains[c].rules[r], s.question)) continue;
+        is_shadow = true;
+        if (!passes_by) continue;
+        out.push_back(insert_rule(s.machine, met.host, ref, ref.rule, table.chains[c].rules[r]));
+        out.back().blames = met.by;
+      }
+    }
+    if (!is_shadow) continue;
+    out.push_back(without_rule(s, met.host, ref));
+    out.back().blames = met.by;
+  }
+  return out;
+}
+
+Changes for_wrong_source(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps) {
+    if (step.host != s.host || step.did != Did::translated || step.by.kind() != CauseKind::rule ||
+        step.packet != s.account.legs.front().packet || step.hook != Hook::postrouting)
+      continue;
+    const RuleRef ref = step.by.rule_ref();
+    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule,
+                              masquerade(s, ingress_of_probe(s), s.cause.device())));
+    out.push_back(delete_rule(s.machine, s.host, ref));
+  }
+  return out;
+}
+
+}  // namespace wayout::why
