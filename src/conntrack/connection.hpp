@@ -52,6 +52,7 @@ struct TcpTracking {
   TcpClass last_class = TcpClass::none;
   std::uint8_t retransmissions = 0;
   bool simultaneous_open = false;        ///< both sides sent a SYN first
+  bool closer_unknown = false;           ///< from a listing: CLOSE, and not which side aborted it
   bool challenge_ack_expected = false;   ///< a SYN was let through in LAST_ACK (RFC 5961)
   std::uint8_t last_scale = 0;           ///< window scale of a SYN that was let through
   std::uint8_t last_flags = 0;           ///< TcpPeer bits of that SYN

@@ -285,6 +285,7 @@ class LineReader {
     // These states are reached by a FIN only, and the next SYN may reopen the connection.
     if (c.tcp.state >= TcpState::fin_wait && c.tcp.state <= TcpState::time_wait)
       c.tcp.seen[0].flags |= TcpPeer::close_init;
+    c.tcp.closer_unknown = c.tcp.state == TcpState::close;
     c.udp_stream_from_ms = std::numeric_limits<std::int64_t>::min();
   }
 

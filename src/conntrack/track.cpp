@@ -42,6 +42,21 @@ void account(Connection& connection, Direction direction, std::size_t length_byt
   connection.bytes[static_cast<int>(direction)] += length_bytes;
 }
 
+/// A new SYN may reopen what was closed by a FIN, or by a reset of its own side: after a reset that
+/// a listing does not show the sender of, both is possible.
+void settle_closer(Connection& connection, ConnectionId id, const Segment& segment,
+                   Direction direction, Chance& chance) {
+  if (!connection.tcp.closer_unknown || !chance.explores()) return;
+  const auto* tcp = wire::header_at<wire::TcpHeader>(segment.bytes);
+  constexpr std::uint8_t of_state = wire::TcpHeader::syn | wire::TcpHeader::ack |
+                                    wire::TcpHeader::fin | wire::TcpHeader::rst;
+  if (tcp == nullptr || (tcp->flags & of_state) != wire::TcpHeader::syn) return;
+  connection.tcp.closer_unknown = false;
+  if (chance.choose(Cause::conntrack(ConntrackCause::entry, id), 2) == 0) return;
+  connection.tcp.last_direction = direction;
+  connection.tcp.last_class = TcpClass::rst;
+}
+
 }  // namespace
 
 struct Table::Sighting {
@@ -149,6 +164,7 @@ Table::Sighting Table::follow(const Tuple& tuple, Zones zones, Observed packet,
   }
   packet.direction = seen.direction;
   Connection& connection = pool_[seen.id];
+  settle_closer(connection, seen.id, packet.segment, seen.direction, chance);
   const Opinion opinion = track_protocol(connection, packet, config);
   switch (opinion.kind) {
     case Opinion::Kind::invalid:

@@ -27,7 +27,8 @@ bool setup(conntrack::Table& table, ConnectionId id, const Range& range, Manip m
   if (connection.has(Status::confirmed) || is_mapped(connection, manip)) return false;
 
   const conntrack::Tuple current = *inverse(connection.reply());
-  const Search::Result found = Search(table, id, range, manip, chance, now_ms).run(current);
+  const Cause cause = by ? Cause::rule(*by) : Cause::nat(NatCause::none);
+  const Search::Result found = Search(table, id, range, manip, cause, chance, now_ms).run(current);
   if (found.tuple != current) {
     connection.tuples[1] = *inverse(found.tuple);
     connection.status |= mapped_bit(manip);

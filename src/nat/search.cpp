@@ -52,16 +52,12 @@ constexpr std::uint32_t scale(std::uint32_t hash, std::uint32_t size) {
   return static_cast<std::uint32_t>(std::uint64_t{hash} * size >> 32);
 }
 
-struct Ports {
-  std::uint32_t first = 0, count = 0;
-};
-
 /// Where a source port may be moved to without a rule's say: privileged ports stay privileged, and
 /// those that authenticate by being below 512 stay there.
-Ports class_of(std::uint16_t port) {
+PortSet::Range class_of(std::uint16_t port) {
   if (port < 512) return {1, 511};
-  if (port < 1024) return {600, 424};
-  return {1024, 65536 - 1024};
+  if (port < 1024) return {600, 1023};
+  return {1024, 65535};
 }
 
 }  // namespace
@@ -119,7 +115,10 @@ bool Search::port_in_range(const Tuple& tuple) const {
   } else {
     return true;
   }
-  return port >= range_.min_port && port <= range_.max_port;
+  const StandIn* unknown = chance_.stand_in(port);
+  if (unknown == nullptr) return port >= range_.min_port && port <= range_.max_port;
+  const PortSet allowed{{range_.min_port, range_.max_port}};
+  return (unknown->possible & allowed.complement()).empty();
 }
 
 bool Search::source_in_range(const Tuple& tuple) const {
@@ -183,34 +182,60 @@ std::uint16_t* Search::port_to_change(Tuple& tuple) const {
   return manip_ == Manip::source ? &tuple.source_port : &tuple.destination_port;
 }
 
-std::uint16_t Search::first_offset(std::uint16_t port) {
-  if (range_.port_offset) return static_cast<std::uint16_t>(port - range_.base_port);
-  if (range_.is_random() || manip_ == Manip::source) return chance_.random16();
-  return 0;  // destination ports are handed out from the lowest on
+/// None: the port stays as it is.
+Search::Ports Search::ports_for(const Tuple& tuple, std::uint16_t port) const {
+  if (range_.ports_specified) {
+    const auto [low, high] = std::minmax(range_.min_port, range_.max_port);
+    return {low, high - low + 1U};
+  }
+  if (conntrack::is_icmp(tuple.protocol)) return {0, 65536};
+  if (manip_ == Manip::destination) return {};
+  const PortSet::Range range = class_of(port);
+  return {range.low, range.high - range.low + 1U};
+}
+
+/// Destination ports are handed out from the lowest on.
+bool Search::starts_by_chance() const {
+  return !range_.port_offset && (range_.is_random() || manip_ == Manip::source);
+}
+
+/// The port of `tuple` was taken at random from those of `ports` that are free; of a wide range all
+/// are taken to be.
+void Search::keep_unknown(Tuple tuple, Ports ports) {
+  if (!chance_.explores()) return;
+  constexpr std::uint32_t narrow = 4096;
+  const PortSet::Range all{static_cast<std::uint16_t>(ports.first),
+                           static_cast<std::uint16_t>(ports.first + ports.count - 1)};
+  std::uint16_t* port = port_to_change(tuple);
+  const std::uint16_t number = *port;
+  PortSet possible;
+  if (ports.count > narrow) possible.add(all);
+  for (std::uint32_t i = 0; i < ports.count && ports.count <= narrow; ++i) {
+    *port = static_cast<std::uint16_t>(ports.first + i);
+    if (*port == number || !is_taken(tuple)) possible.add({*port, *port});
+  }
+  chance_.let_stand(number, possible, by_);
 }
 
 /// False when every try was in vain; the last one stays. Linux: nf_nat_l4proto_unique_tuple.
 bool Search::choose_port(Tuple& tuple) {
   std::uint16_t* port = port_to_change(tuple);
   if (port == nullptr) return true;
-  Ports ports;
-  if (range_.ports_specified) {
-    const auto [low, high] = std::minmax(range_.min_port, range_.max_port);
-    ports = {low, high - low + 1U};
-  } else if (conntrack::is_icmp(tuple.protocol)) {
-    ports = {0, 65536};
-  } else if (manip_ == Manip::destination) {
-    return true;
-  } else {
-    ports = class_of(*port);
-  }
-  std::uint16_t offset = first_offset(*port);
+  const Ports ports = ports_for(tuple, *port);
+  if (ports.count == 0) return true;
+  bool by_chance = starts_by_chance();
+  std::uint16_t offset = 0;
+  if (range_.port_offset) offset = static_cast<std::uint16_t>(*port - range_.base_port);
+  if (by_chance) offset = chance_.random16();
   for (std::uint32_t tries = std::min(ports.count, most_tries);; tries /= 2) {
     for (std::uint32_t left = tries; left > 0; --left, ++offset) {
       *port = static_cast<std::uint16_t>(ports.first + offset % ports.count);
-      if (!(left > ruthless_tries ? is_taken(tuple) : is_taken_for_good(tuple))) return true;
+      if (left > ruthless_tries ? is_taken(tuple) : is_taken_for_good(tuple)) continue;
+      if (by_chance) keep_unknown(tuple, ports);
+      return true;
     }
     if (tries >= ports.count || tries < least_tries) return false;
+    by_chance = true;
     offset = chance_.random16();
   }
 }

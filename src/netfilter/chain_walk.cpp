@@ -13,6 +13,7 @@ struct Judgement {
   Outcome outcome = Outcome::yes;
   std::uint32_t part = 0;            ///< Missed, or first_match + n: what did not say yes
   Outcome otherwise = Outcome::yes;  ///< what the rule says if its unknown part says yes
+  std::uint32_t unknown = 0;         ///< how many parts are not known
 
   static Judgement miss(Missed part) { return {Outcome::no, std::to_underlying(part)}; }
 };
@@ -50,6 +51,7 @@ Judgement judge_fixed_part(const Rule& rule, const Situation& at) {
 /// The matches in order. When chance explores, one that is not known does not hide a later one that
 /// says no: then the rule does not match, whatever the unknown is.
 Judgement judge(const Rule& rule, const Situation& at) {
+  at.changes.state.doubts.clear();
   Judgement judgement = judge_fixed_part(rule, at);
   if (judgement.outcome != Outcome::yes) return judgement;
   for (std::size_t i = 0; i < rule.matches.size(); ++i) {
@@ -58,6 +60,7 @@ Judgement judge(const Rule& rule, const Situation& at) {
     const auto part = static_cast<std::uint32_t>(std::to_underlying(Missed::first_match) + i);
     if (said == Outcome::no) return {Outcome::no, part};
     if (judgement.outcome == Outcome::yes) judgement = {said, part};
+    ++judgement.unknown;
     if (said == Outcome::drop) judgement.otherwise = Outcome::drop;
     if (said == Outcome::drop || !at.changes.chance.explores()) return judgement;
   }
@@ -103,13 +106,26 @@ class Walk {
   Outcome settle(const Rule& rule, const Judgement& judgement) {
     if (judgement.outcome == Outcome::yes) return Outcome::yes;
     if (judgement.outcome == Outcome::unknown && matters(rule, judgement)) {
-      Chance& chance = at_.changes.chance;
-      const std::uint32_t matches = chance.explores() ? chance.choose(cause(), 2) : 0;
+      const std::uint32_t matches = at_.changes.chance.explores() ? choose(judgement) : 0;
       tell(Did::assumed, matches);
       if (matches != 0) return judgement.otherwise;
     }
     tell(Did::rule_missed, judgement.part);
     return judgement.outcome == Outcome::drop ? Outcome::drop : Outcome::no;
+  }
+
+  /// 1: the rule matches. What that says of ports which are not known is kept.
+  std::uint32_t choose(const Judgement& judgement) {
+    Chance& chance = at_.changes.chance;
+    const std::vector<PortDoubt>& doubts = at_.changes.state.doubts;
+    if (doubts.empty()) return chance.choose(cause(), 2);
+    const std::uint32_t matches = chance.choose_about(doubts.front().number, cause(), 2);
+    const bool alone = judgement.unknown == 1 && doubts.size() == 1;
+    for (const PortDoubt& doubt : doubts) {
+      if (matches != 0) chance.narrow(doubt.number, doubt.accepted);
+      else if (alone) chance.narrow(doubt.number, doubt.accepted.complement());
+    }
+    return matches;
   }
 
   static bool matters(const Rule& rule, const Judgement& judgement) {

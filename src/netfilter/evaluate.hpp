@@ -66,6 +66,12 @@ struct Netfilter {
   [[nodiscard]] bool needs_conntrack() const;
 };
 
+/// A match depends on a port that is not known: it holds for some of those it can be.
+struct PortDoubt {
+  std::uint16_t number = 0;  ///< of Chance::stand_in()
+  PortSet accepted;
+};
+
 /// What changes while rules run.
 struct State {
   std::vector<Counters> counters;         ///< at Netfilter::counter_of()
@@ -74,6 +80,7 @@ struct State {
   /// By TableKind: nft runs before legacy after all; none: that has not mattered yet.
   std::array<std::optional<bool>, 5> nft_first;
   std::vector<RuleRef> calls;             ///< scratch of the chain walk: where to return to
+  std::vector<PortDoubt> doubts;          ///< scratch: of the rule that is being judged
 };
 
 /// Counters as read, limits full, `recent` lists empty. Needs compile().

@@ -20,6 +20,19 @@ enum class Outcome : std::uint8_t {
 
 constexpr Outcome outcome(bool matches) { return matches ? Outcome::yes : Outcome::no; }
 
+/// Of parts that must all hold: one that says no decides, whatever is not known of the others.
+constexpr Outcome both(Outcome a, Outcome b) {
+  if (a == Outcome::no || b == Outcome::no) return Outcome::no;
+  return a == Outcome::yes ? b : a;
+}
+
+/// Whether the port is in the range, or with `invert` outside of it. One that stands for some that
+/// are and some that are not is `unknown`, and kept in State::doubts, so that what is decided of the
+/// rule narrows it.
+Outcome ask_port(const Situation& at, std::uint16_t port, const PortRange& asked, bool invert);
+/// The same for any set of ports.
+Outcome ask_port(const Situation& at, std::uint16_t port, const PortSet& accepted);
+
 /// Ask the `number`-th match of the rule.
 Outcome ask(const Match& match, std::size_t number, const Situation& at);
 
@@ -43,6 +56,10 @@ Outcome ask(const MacMatch& match, const Situation& at);
 Outcome ask(const PhysdevMatch& match, const Situation& at);
 Outcome ask(const OwnerMatch& match, const Situation& at);
 Outcome ask(const MarkMatch& match, const Situation& at);
+
+// What is kept in words (match_kept.cpp): rpfilter, length, ttl, tos, dscp, pkttype and tcpmss are
+// asked, of the others the outcome is not known.
+Outcome ask(const UnmodelledMatch& match, const Situation& at);
 
 // What happened before (match_history.cpp). When chance explores, nobody knows what happened before:
 // then these answer `unknown` and change nothing.

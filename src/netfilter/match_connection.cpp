@@ -23,10 +23,6 @@ bool fits(const std::optional<ConntrackMatch::AddressField>& asked,
   return !asked || asked->prefix.contains(address) != asked->invert;
 }
 
-bool fits(const std::optional<ConntrackMatch::PortField>& asked, std::uint16_t port) {
-  return !asked || (asked->ports.low <= port && port <= asked->ports.high) != asked->invert;
-}
-
 bool tuples_fit(const ConntrackMatch& match, const Connection& connection) {
   const conntrack::Tuple& original = connection.original();
   const conntrack::Tuple& reply = connection.reply();
@@ -34,11 +30,20 @@ bool tuples_fit(const ConntrackMatch& match, const Connection& connection) {
          fits(match.original_destination, original.destination) &&
          fits(match.reply_source, reply.source) &&
          fits(match.reply_destination, reply.destination) &&
-         fits(match.original_source_port, original.source_port) &&
-         fits(match.original_destination_port, original.destination_port) &&
-         fits(match.reply_source_port, reply.source_port) &&
-         fits(match.reply_destination_port, reply.destination_port) &&
          (!match.protocol || (original.protocol == *match.protocol) != match.invert_protocol);
+}
+
+Outcome ports_outcome(const ConntrackMatch& match, const Connection& connection,
+                      const Situation& at) {
+  const auto ask = [&](const std::optional<ConntrackMatch::PortField>& field, std::uint16_t port) {
+    return field ? ask_port(at, port, field->ports, field->invert) : Outcome::yes;
+  };
+  const conntrack::Tuple& original = connection.original();
+  const conntrack::Tuple& reply = connection.reply();
+  return both(both(ask(match.original_source_port, original.source_port),
+                   ask(match.original_destination_port, original.destination_port)),
+              both(ask(match.reply_source_port, reply.source_port),
+                   ask(match.reply_destination_port, reply.destination_port)));
 }
 
 /// Whole seconds left; none for a connection that is not confirmed yet.
@@ -69,7 +74,7 @@ Outcome ask(const ConntrackMatch& match, const Situation& at) {
     const bool fits = match.expire_s->first <= left && left <= match.expire_s->second;
     if (fits == match.invert_expire) return Outcome::no;
   }
-  return Outcome::yes;
+  return ports_outcome(match, *connection, at);
 }
 
 Outcome ask(const ConnmarkMatch& match, const Situation& at) {

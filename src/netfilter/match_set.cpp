@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 
 #include "netfilter/ipset.hpp"
 #include "netfilter/match.hpp"
@@ -66,13 +69,58 @@ SetQuestion question_about(const Situation& at) {
   return question;
 }
 
+bool looks_at_port(const IpSets& sets, const IpSet& set, const SetMatch& match, bool source) {
+  for (std::size_t i = 0; i < set.parts.size() && i < match.source.size(); ++i)
+    if (set.parts[i] == SetPart::port && match.source[i] == source) return true;
+  return std::any_of(set.elements.begin(), set.elements.end(), [&](const SetElement& element) {
+    const IpSet* member = element.set.empty() ? nullptr : sets.find(element.set);
+    return member != nullptr && looks_at_port(sets, *member, match, source);
+  });
+}
+
+/// Where the answer of the set may change along the ports: the first of each element and the first
+/// behind it.
+void add_borders(const IpSets& sets, const IpSet& set, std::set<std::uint32_t>& borders) {
+  for (const SetElement& element : set.elements) {
+    borders.insert(element.port_low);
+    borders.insert(element.port_high + 1U);
+    if (const IpSet* member = element.set.empty() ? nullptr : sets.find(element.set))
+      add_borders(sets, *member, borders);
+  }
+}
+
+/// For a port that stands for several, which of them the set (or its inversion) holds.
+Outcome ask_about_port(const IpSets& sets, const IpSet& set, const SetMatch& match,
+                       SetQuestion question, bool source, const Situation& at) {
+  auto& port = source ? question.source_port : question.destination_port;
+  const std::uint16_t number = *port;
+  std::set<std::uint32_t> borders{0, 0x10000};
+  add_borders(sets, set, borders);
+  PortSet accepted;
+  for (auto low = borders.begin(); *low < 0x10000; ++low) {
+    port = static_cast<std::uint16_t>(*low);
+    const SetAnswer answer = ipset_contains(sets, set, match, question);
+    if (answer == SetAnswer::unknown) return Outcome::unknown;
+    if ((answer == SetAnswer::yes) == match.invert) continue;
+    accepted.add({*port, static_cast<std::uint16_t>(*std::next(low) - 1)});
+  }
+  return ask_port(at, number, accepted);
+}
+
 }  // namespace
 
 Outcome ask(const SetMatch& match, const Situation& at) {
   const IpSets& sets = at.around.netfilter.sets;
   const IpSet* set = sets.find(match.set);
   if (set == nullptr) return Outcome::unknown;
-  switch (ipset_contains(sets, *set, match, question_about(at))) {
+  const SetQuestion question = question_about(at);
+  for (const bool source : {true, false}) {
+    const auto& port = source ? question.source_port : question.destination_port;
+    if (port && at.ip().protocol != wire::protocol::icmp &&
+        at.changes.chance.stand_in(*port) != nullptr && looks_at_port(sets, *set, match, source))
+      return ask_about_port(sets, *set, match, question, source, at);
+  }
+  switch (ipset_contains(sets, *set, match, question)) {
     case SetAnswer::no: return outcome(match.invert);
     case SetAnswer::yes: return outcome(!match.invert);
     case SetAnswer::unknown: break;

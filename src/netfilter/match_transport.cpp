@@ -8,10 +8,6 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-bool holds(const PortRange& range, std::uint16_t port) {
-  return range.low <= port && port <= range.high;
-}
-
 bool asks(const PortRange& range, bool invert) {
   return invert || range.low != 0 || range.high != 0xffff;
 }
@@ -40,19 +36,18 @@ Outcome nft_ports_outcome(const PortsMatch& match, const Situation& at) {
   const auto one = [&](const PortRange& range, bool invert, std::size_t offset) {
     if (!asks(range, invert)) return Outcome::yes;
     const std::optional<std::uint16_t> port = port_at(at.transport(), offset);
-    if (port && is_data_unknown(at)) return unknown_port_outcome(range, invert);
-    return outcome(port && holds(range, *port) != invert);
+    if (!port) return Outcome::no;
+    if (is_data_unknown(at)) return unknown_port_outcome(range, invert);
+    return ask_port(at, *port, range, invert);
   };
-  const Outcome source = one(match.source, match.invert_source, 0);
-  const Outcome destination = one(match.destination, match.invert_destination, 2);
-  if (source == Outcome::no || destination == Outcome::no) return Outcome::no;
-  return source == Outcome::yes ? destination : source;
+  return both(one(match.source, match.invert_source, 0),
+              one(match.destination, match.invert_destination, 2));
 }
 
 template <class PortsMatch, class Header>
-bool ports_match(const PortsMatch& match, const Header& header) {
-  return holds(match.source, header.source_port) != match.invert_source &&
-         holds(match.destination, header.destination_port) != match.invert_destination;
+Outcome ports_outcome(const PortsMatch& match, const Header& header, const Situation& at) {
+  return both(ask_port(at, header.source_port, match.source, match.invert_source),
+              ask_port(at, header.destination_port, match.destination, match.invert_destination));
 }
 
 /// Whether the option is there; `drop` when the header is too short for the options it announces.
@@ -79,18 +74,21 @@ Outcome legacy_tcp(const TcpMatch& match, const Situation& at) {
   const Bytes transport = at.transport();
   const auto* tcp = wire::header_at<wire::TcpHeader>(transport);
   if (tcp == nullptr) return Outcome::drop;
-  if (!ports_match(match, *tcp)) return Outcome::no;
+  const Outcome ports = ports_outcome(match, *tcp, at);
+  if (ports == Outcome::no) return Outcome::no;
   if (match.flags_given &&
       ((tcp->flags & match.flags_mask) == match.flags_set) == match.invert_flags)
     return Outcome::no;
-  return match.option == 0 ? Outcome::yes : option_outcome(match, *tcp, transport);
+  if (match.option == 0) return ports;
+  const Outcome option = option_outcome(match, *tcp, transport);
+  return option == Outcome::drop ? option : both(ports, option);
 }
 
 Outcome legacy_udp(const UdpMatch& match, const Situation& at) {
   if (at.is_later_fragment()) return Outcome::no;
   const auto* udp = wire::header_at<wire::UdpHeader>(at.transport());
   if (udp == nullptr) return Outcome::drop;
-  return outcome(ports_match(match, *udp));
+  return ports_outcome(match, *udp, at);
 }
 
 bool asks_ports(const auto& match) {
@@ -109,9 +107,9 @@ Outcome ask(const TcpMatch& match, const Situation& at) {
   if (ports == Outcome::no || !match.flags_given) return ports;
   constexpr std::size_t flags_offset = 13;
   if (transport.size() <= flags_offset) return Outcome::no;
-  if (is_data_unknown(at)) return Outcome::unknown;
-  return outcome(((transport[flags_offset] & match.flags_mask) == match.flags_set) !=
-                 match.invert_flags);
+  if (is_data_unknown(at)) return both(ports, Outcome::unknown);
+  return both(ports, outcome(((transport[flags_offset] & match.flags_mask) == match.flags_set) !=
+                             match.invert_flags));
 }
 
 Outcome ask(const UdpMatch& match, const Situation& at) {
@@ -136,11 +134,19 @@ Outcome ask(const MultiportMatch& match, const Situation& at) {
   const Bytes transport = at.transport();
   const auto source = port_at(transport, 0), destination = port_at(transport, 2);
   if (!source || !destination) return Outcome::drop;
-  const bool fits = std::any_of(match.ports.begin(), match.ports.end(), [&](const PortRange& r) {
-    return (match.side != Side::destination && holds(r, *source)) ||
-           (match.side != Side::source && holds(r, *destination));
-  });
-  return outcome(fits != match.invert);
+  PortSet accepted;
+  for (const PortRange& range : match.ports) accepted.add(range);
+  const PortSet asked = match.invert ? accepted.complement() : accepted;
+  if (match.side == Side::source) return ask_port(at, *source, asked);
+  if (match.side == Side::destination) return ask_port(at, *destination, asked);
+  if (match.invert) return both(ask_port(at, *source, asked), ask_port(at, *destination, asked));
+  // One of the two is enough. When neither is known, what holds says nothing about each.
+  const Outcome first = ask_port(at, *source, asked);
+  if (first == Outcome::yes) return first;
+  const Outcome second = ask_port(at, *destination, asked);
+  if (second == Outcome::yes || first == Outcome::no) return second;
+  if (second == Outcome::unknown) at.changes.state.doubts.clear();
+  return first;
 }
 
 }  // namespace wayout::netfilter

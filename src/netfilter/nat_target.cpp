@@ -53,8 +53,9 @@ Verdict act(const NatTarget& target, const Situation& at) {
   const nat::Range range = range_of(target, at);
   const bool finds_address = masquerades || target.kind == Kind::redirect;
   if (finds_address && !range.min_address.is_set()) {
-    const DeviceId device = masquerades ? at.devices.out : at.devices.in;
-    return Verdict::end(at.drop(Cause::nat(NatCause::no_address, device)));
+    const Cause cause = masquerades ? Cause::nat(NatCause::no_address, at.devices.out)
+                                    : Cause::nat(NatCause::no_redirect_address, at.devices.in);
+    return Verdict::end(at.drop(cause));
   }
   if (masquerades) connection.masquerade_device = at.devices.out;
   nat::setup(at.changes.connections, id, range, manip_of(target, at.hook), at.rule,

@@ -88,7 +88,9 @@ Packet make_reset(const wire::TcpHeader& tcp, const Situation& at) {
     reset.flags |= wire::TcpHeader::ack;
     reset.acknowledgement = tcp.sequence + begun + bytes;
   }
-  return Packet::from_ip(wire::make_tcp(ip, reset));
+  Packet packet = Packet::from_ip(wire::make_tcp(ip, reset));
+  packet.sender.socket = false;
+  return packet;
 }
 
 /// A reset to a bridge port goes straight back out of it, past every hook, so that the client sees

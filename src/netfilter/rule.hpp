@@ -17,6 +17,7 @@
 
 #include "nat/map.hpp"
 #include "packet/ids.hpp"
+#include "packet/port_set.hpp"
 #include "wire/address.hpp"
 
 namespace wayout::netfilter {
@@ -24,10 +25,7 @@ namespace wayout::netfilter {
 // ---------------------------------------------------------------- matches
 
 /// Inclusive, host order. low > high loads, and never matches.
-struct PortRange {
-  std::uint16_t low = 0, high = 65535;
-  bool operator==(const PortRange&) const = default;
-};
+using PortRange = PortSet::Range;
 
 struct TcpMatch {
   PortRange source, destination;
@@ -118,7 +116,7 @@ struct PhysdevMatch {
   bool is_in = false, is_out = false, is_bridged = false;
   bool invert_is_in = false, invert_is_out = false, invert_is_bridged = false;
 };
-/// Any other match: its outcome is not known.
+/// Any other match, in words. Of most the outcome is not known; match_kept.cpp asks some.
 struct UnmodelledMatch {
   std::string name;
   std::vector<std::string> tokens;              ///< the words after `-m name`, as iptables-save has them

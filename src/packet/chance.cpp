@@ -32,6 +32,53 @@ std::uint32_t Chance::choose_for(std::uint64_t flow, Cause asked_by, std::uint32
       {.asked_by = asked_by, .host = host_, .options = options, .flow = flow});
 }
 
+std::uint32_t Chance::choose_about(std::uint16_t number, Cause asked_by, std::uint32_t options) {
+  const StandIn* unknown = stand_in(number);
+  if (unknown == nullptr || mode_ == Mode::draw) return choose(asked_by, options);
+  return follow_script({.asked_by = asked_by,
+                        .host = host_,
+                        .options = options,
+                        .unknown_by = unknown->by,
+                        .unknown_host = unknown->host});
+}
+
+void Chance::let_stand(std::uint16_t number, const PortSet& possible, Cause by) {
+  const bool single = possible.ranges().size() == 1 &&
+                      possible.ranges().front().low == possible.ranges().front().high;
+  if (mode_ == Mode::draw || possible.empty() || single) return;
+  for (StandIn& known : stand_ins_) {
+    if (known.number != number) continue;
+    // The same number for two of them: then it may be what either can be.
+    for (const PortSet::Range& range : possible.ranges()) known.possible.add(range);
+    return;
+  }
+  stand_ins_.push_back({number, possible, by, host_});
+}
+
+const StandIn* Chance::stand_in(std::uint16_t number) const {
+  for (const StandIn& known : stand_ins_)
+    if (known.number == number) return &known;
+  return nullptr;
+}
+
+void Chance::narrow(std::uint16_t number, const PortSet& to) {
+  for (StandIn& known : stand_ins_) {
+    if (known.number != number) continue;
+    PortSet left = known.possible & to;
+    if (!left.empty()) known.possible = std::move(left);
+  }
+}
+
+bool Chance::is_among(std::uint16_t number, const PortSet& accepted, Cause asked_by) {
+  const StandIn* unknown = stand_in(number);
+  if (unknown == nullptr) return accepted.contains(number);
+  const bool some_are = !(unknown->possible & accepted).empty();
+  const bool some_are_not = !(unknown->possible & accepted.complement()).empty();
+  const bool is = some_are && (!some_are_not || choose_about(number, asked_by, 2) == 0);
+  narrow(number, is ? accepted : accepted.complement());
+  return is;
+}
+
 std::uint32_t Chance::follow_script(const Choice& choice) {
   asked_.push_back(choice);
   std::uint32_t& taken = asked_.back().taken;

@@ -12,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "packet/port_set.hpp"
 #include "packet/stop.hpp"
 
 namespace wayout {
@@ -23,6 +24,17 @@ struct Choice {
   std::uint32_t options = 2;  ///< how many outcomes there are
   std::uint32_t taken = 0;
   std::uint64_t flow = 0;     ///< of choose_for(); 0: the outcome was this packet's alone
+  Cause unknown_by = {};      ///< of a StandIn that it depends on; none: on no one
+  std::uint32_t unknown_host = 0;  ///< whose configuration that points into
+};
+
+/// A port (ICMP: an id) that a packet carries although nobody knows it: the number stands for all
+/// that are possible, wherever it is met, in packets, in connections and in what they quote.
+struct StandIn {
+  std::uint16_t number = 0;
+  PortSet possible;           ///< what it can be by now: decisions narrow it
+  Cause by;                   ///< who takes it: a NAT rule, or the asking program's socket
+  std::uint32_t host = 0;     ///< whose configuration that points into
 };
 
 class Chance {
@@ -39,11 +51,26 @@ class Chance {
 
   /// An outcome in [0, options). `asked_by` is what the answer will blame.
   std::uint32_t choose(Cause asked_by, std::uint32_t options);
+  /// The same where the outcome depends on `number`, a StandIn's.
+  std::uint32_t choose_about(std::uint16_t number, Cause asked_by, std::uint32_t options);
   /// The same for what the kernel takes from a hash: all packets with this hash of their flow, not
   /// 0, get one outcome.
   std::uint32_t choose_for(std::uint64_t flow, Cause asked_by, std::uint32_t options);
-  /// 16 uniform random bits for port searches; in Mode::explore a fixed sequence, since which free
-  /// port is drawn decides nothing.
+  /// From here on `number` stands for one of `possible`, which `by` takes. Nothing for a single one,
+  /// and in Mode::draw, where every number is what it is.
+  void let_stand(std::uint16_t number, const PortSet& possible, Cause by);
+  /// Null: the number is itself.
+  [[nodiscard]] const StandIn* stand_in(std::uint16_t number) const;
+  /// It is one of these only.
+  void narrow(std::uint16_t number, const PortSet& to);
+  /// Whether `number` is among `accepted`; where it stands for some that are and some that are not,
+  /// both are followed.
+  bool is_among(std::uint16_t number, const PortSet& accepted, Cause asked_by);
+  /// In Mode::explore.
+  [[nodiscard]] const std::vector<StandIn>& stand_ins() const { return stand_ins_; }
+
+  /// 16 uniform random bits for port searches; in Mode::explore a fixed sequence: what is drawn
+  /// then is a StandIn.
   std::uint16_t random16() { return static_cast<std::uint16_t>(generator_()); }
   std::uint32_t random32() { return static_cast<std::uint32_t>(generator_() >> 16); }
 
@@ -60,6 +87,7 @@ class Chance {
   std::uint32_t host_ = 0;
   std::vector<std::uint32_t> script_;
   std::vector<Choice> asked_;
+  std::vector<StandIn> stand_ins_;
   std::mt19937_64 generator_{1};
 };
 

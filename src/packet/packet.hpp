@@ -54,6 +54,7 @@ struct Routing {
 
 /// Which process sent it, for packets of local sockets.
 struct Sender {
+  bool socket = true;                ///< false: not even one of the kernel's own sent it
   std::optional<std::uint32_t> uid;  ///< not set: not known
   std::optional<std::uint32_t> gid;
 };

@@ -129,7 +129,7 @@ enum class CauseKind : std::uint8_t {
   address,     ///< value: an AddressCause; device()
   mtu,         ///< device() whose MTU decided; value: the MTU in bytes
   device,      ///< device(); value: a DeviceCause
-  socket,      ///< nothing listens
+  socket,      ///< value: a SocketCause
   packet,      ///< the packet itself is at fault (header, checksum, TTL); value: a PacketCause
   unmodelled,  ///< value: position in Host::unmodelled
 };
@@ -157,7 +157,9 @@ enum class NatCause : std::uint32_t {
   not_translated,       ///< left with a source that nobody outside can answer
   masquerade_changed,   ///< the egress device changed under a masqueraded connection
   icmp_refused,         ///< an ICMP error or redirect that NAT does not let pass
-  answer_elsewhere,     ///< the answer arrives from (or at) another address than the one asked
+  answer_elsewhere,     ///< the answer arrives from another address than the one asked
+  not_translated_back,  ///< the answer ends where the question was translated
+  no_redirect_address,  ///< REDIRECT found none on the ingress device
 };
 enum class ConntrackCause : std::uint32_t {
   none,
@@ -189,6 +191,11 @@ enum class DeviceCause : std::uint32_t {
   unknown_vni,
   no_vlan,       ///< tagged frame, no VLAN device for it
   discards,      ///< a dummy device: it swallows what is sent
+};
+enum class SocketCause : std::uint32_t {
+  none,            ///< nothing listens
+  answers_from,    ///< which address a program answers from
+  source_port,     ///< which port the asking program's socket gets
 };
 enum class PacketCause : std::uint32_t {
   none,
@@ -243,7 +250,9 @@ class Cause {
   static constexpr Cause on_device(DeviceCause why, DeviceId device) {
     return {CauseKind::device, device, static_cast<std::uint32_t>(why)};
   }
-  static constexpr Cause socket() { return {CauseKind::socket, 0, 0}; }
+  static constexpr Cause socket(SocketCause why = SocketCause::none) {
+    return {CauseKind::socket, 0, static_cast<std::uint32_t>(why)};
+  }
   static constexpr Cause packet(PacketCause why) {
     return {CauseKind::packet, no_device, static_cast<std::uint32_t>(why)};
   }

@@ -24,15 +24,16 @@ bool somebody_listens(const Packet& packet, const Stack& stack) {
       return true;
   }
   if (!stack.host.listeners_known) return true;
+  PortSet listening;
   for (const host::Listener& listener : stack.host.listeners) {
     const bool address_fits = listener.address.is_unspecified()
                                   ? listener.address.is_v4() || listener.dual_stack
                                   : listener.address == flow.destination;
-    if (listener.protocol == flow.protocol && listener.port == flow.dport && address_fits &&
+    if (listener.protocol == flow.protocol && address_fits &&
         (listener.device == no_device || listener.device == packet.device))
-      return true;
+      listening.add({listener.port, listener.port});
   }
-  return false;
+  return stack.chance.is_among(flow.dport, listening, Cause::socket());
 }
 
 }  // namespace

@@ -7,9 +7,18 @@
 namespace wayout::why {
 namespace {
 
+/// The rule looks for what just this entry has: then it says itself what is wrong.
+bool asks_about_entry(const netfilter::Rule& rule) {
+  return std::any_of(rule.matches.begin(), rule.matches.end(), [](const netfilter::Match& match) {
+    const auto* asked = std::get_if<netfilter::ConntrackMatch>(&match);
+    return std::holds_alternative<netfilter::ConnmarkMatch>(match) ||
+           (asked != nullptr && (asked->status || asked->expire_s));
+  });
+}
+
 /// Where the end of the packet does not show what is wrong, the change that lifts it alone does: a
 /// stale entry, for one, whatever the packet died of behind its wrong translation.
-void blame_what_the_fix_shows(Answer& answer) {
+void blame_what_the_fix_shows(const host::Machine& machine, Answer& answer) {
   if (answer.fixes.empty()) return;
   const std::vector<Change>& changes = answer.fixes.front().changes;
   const Change& change = changes.front();
@@ -17,6 +26,11 @@ void blame_what_the_fix_shows(Answer& answer) {
   const auto count = std::count_if(changes.begin(), changes.end(),
                                    [](const Change& c) { return c.weight > 0; });
   if (!change.blames || (count != 1 && !change.prepares)) return;
+  const Cause& ended_by = answer.account.end.stop.cause;
+  const host::Host& host = machine.hosts[answer.account.end.cause_host];
+  if (ended_by.kind() == CauseKind::rule && change.blames->kind() == CauseKind::conntrack &&
+      asks_about_entry(host.netfilter.rule(ended_by.rule_ref())))
+    return;
   answer.account.end.cause_host = change.host;
   answer.account.end.stop.cause = *change.blames;
 }
@@ -62,7 +76,7 @@ Answer answer(const host::Machine& machine, const Question& asked) {
   a.progress = std::move(tried.progress);
   a.remarks = lint(machine, a.account);
   take_out_useless(a);
-  blame_what_the_fix_shows(a);
+  blame_what_the_fix_shows(machine, a);
   add_assumed_of_hosts(machine, a.account);
   return a;
 }

@@ -235,7 +235,10 @@ Changes for_other_way_back(const Scene& s) {
 }
 
 Changes for_route(const Scene& s) {
-  Changes out{delete_route(s.machine, s.host, s.cause.route())};
+  // A route of the table local belongs to an address, and is not taken away on its own.
+  const RouteRef route = s.cause.route();
+  if (s.h.fib.tables[route.table].id == route::table_local) return {};
+  Changes out{delete_route(s.machine, s.host, route)};
   for (Change& c : for_no_route(s)) out.push_back(std::move(c));
   return out;
 }

@@ -8,6 +8,8 @@
 #include "why/blame.hpp"
 #include "why/dialogue.hpp"
 #include "why/outside.hpp"
+#include "why/source_port.hpp"
+#include "why/words.hpp"
 #include "wire/craft.hpp"
 #include "wire/headers.hpp"
 #include "wire/text.hpp"
@@ -53,10 +55,13 @@ class Conversation {
   Arrival run_leg(Way way, std::uint32_t packet);
   [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
   void lose(Way way, const path::JourneyEnd& end);
+  void set_offer(Way sender, std::uint32_t host_number, const Endpoints& ends);
   void choose_answering_address(Endpoints& ends);
   bool check_answer(const path::JourneyEnd& end);
+  [[nodiscard]] Cause why_elsewhere(const path::JourneyEnd& end, const Endpoints& got) const;
   void hear_errors(std::uint32_t about);
   void assume(std::string text);
+  void tell_stand_ins();
   void gather_unknown();
 
   const host::Machine& machine_;
@@ -70,10 +75,15 @@ class Conversation {
 };
 
 Account Conversation::play() {
+  const PortSet ports = source_ports(machine_.hosts[question_.from], question_.probe);
+  const std::uint16_t sport = source_port(question_, ports);
   account_.asked = {question_.source.is_set() ? question_.source
                                               : wire::IpAddress::any(wire::Family::ipv4),
-                    question_.to, source_port(question_),
-                    question_.probe == Probe::icmp ? source_port(question_) : question_.dport};
+                    question_.to, sport,
+                    question_.probe == Probe::icmp ? sport : question_.dport};
+  chance_.on_host(question_.from);
+  if (!question_.sport)
+    chance_.let_stand(sport, ports, Cause::socket(SocketCause::source_port));
   listen();
   bool arrived = true;
   for (std::size_t index = 0; arrived && index < dialogue_.legs(); ++index)
@@ -147,8 +157,27 @@ void Conversation::lose(Way way, const path::JourneyEnd& end) {
   account_.end = end;
 }
 
+/// What this end's TCP offers depends on where routing sends it.
+void Conversation::set_offer(Way sender, std::uint32_t host_number, const Endpoints& ends) {
+  if (question_.probe != Probe::tcp) return;
+  const host::Host& host = machine_.hosts[host_number];
+  route::Flow flow{.source = ends.source.is_unspecified() ? wire::IpAddress{} : ends.source,
+                   .destination = ends.destination, .protocol = wire::protocol::tcp,
+                   .sport = ends.sport, .dport = ends.dport};
+  NoTrace untold;
+  Packet packet;
+  Chance chance{chance_};  // it asks what the packet will ask again
+  const Stop stop = route::output(flow, packet, host.fib, host.interfaces, chance, untold);
+  std::uint32_t mtu_bytes = 1500;
+  if (!stop)
+    mtu_bytes = packet.routing.mtu_bytes != 0 ? packet.routing.mtu_bytes
+                                              : host.devices[packet.routing.egress].mtu_bytes;
+  dialogue_.set_offer(sender, offer_of(host, mtu_bytes));
+}
+
 bool Conversation::out_leg(std::size_t index) {
   const std::uint32_t number = journey_.new_number();
+  if (index == 0) set_offer(Way::out, question_.from, account_.asked);
   const std::uint8_t ttl = machine_.hosts[question_.from].ip.default_ttl;
   Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl));
   packet.number = number;
@@ -173,12 +202,12 @@ bool Conversation::out_leg(std::size_t index) {
     outside_ = *arrival.departure;
     account_.uplink = arrival.departure->from;
     if (index == 0) account_.seen = endpoints_of(arrival.departure->frame);
-    if (const auto mss = mss_of(arrival.departure->frame); mss != 0) dialogue_.heard_mss(mss);
+    dialogue_.heard(index, arrival.departure->frame);
     return true;
   }
   account_.reached = arrival.end.host;
   if (index == 0) account_.seen = endpoints_of(arrival.end.packet);
-  if (const auto mss = mss_of(arrival.end.packet); mss != 0) dialogue_.heard_mss(mss);
+  dialogue_.heard(index, arrival.end.packet);
   if (arrival.kind == Arrival::Kind::refused) lose(Way::out, arrival.end);
   return arrival.kind != Arrival::Kind::refused;
 }
@@ -212,7 +241,7 @@ void Conversation::choose_answering_address(Endpoints& ends) {
   const Stop stop = route::output(flow, packet, host.fib, host.interfaces, chance_, untold);
   if (stop || flow.source == ends.source) return;
   chance_.on_host(*account_.reached);
-  if (chance_.choose(Cause::socket(), 2) == 1) ends.source = flow.source;
+  if (chance_.choose(Cause::socket(SocketCause::answers_from), 2) == 1) ends.source = flow.source;
 }
 
 bool Conversation::back_leg(std::size_t index) {
@@ -249,6 +278,7 @@ bool Conversation::back_leg(std::size_t index) {
     number = journey_.new_number();
     Endpoints ends = turned(endpoints_of(account_.end.packet));
     choose_answering_address(ends);
+    if (index == 1) set_offer(Way::back, *account_.reached, ends);
     const auto packet =
         dialogue_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
     Packet answer = Packet::from_ip(packet);
@@ -259,8 +289,10 @@ bool Conversation::back_leg(std::size_t index) {
   const Arrival arrival = run_leg(Way::back, number);
   if (account_.legs.back().text.empty())
     account_.legs.back().text = wire::describe_ip(arrival.end.packet.network());
-  if (arrival.kind == Arrival::Kind::delivered || arrival.kind == Arrival::Kind::refused)
+  if (arrival.kind == Arrival::Kind::delivered || arrival.kind == Arrival::Kind::refused) {
+    dialogue_.heard(index, arrival.end.packet);
     return check_answer(arrival.end);
+  }
   path::JourneyEnd end = arrival.end;
   if (arrival.kind == Arrival::Kind::left) {
     end = {arrival.departure->from.host, arrival.departure->from.host, arrival.departure->frame,
@@ -284,10 +316,22 @@ bool Conversation::check_answer(const path::JourneyEnd& end) {
   path::JourneyEnd wrong = end;
   // An echo reply is for a ping socket, and dropped where none is found.
   const Stage stage = end.stop.stage == Stage::icmp_rcv ? Stage::ping_rcv : end.stop.stage;
-  wrong.stop = Stop::drop(stage, DropReason::NO_SOCKET,
-                          Cause::nat(NatCause::answer_elsewhere, end.packet.device));
+  wrong.stop = Stop::drop(stage, DropReason::NO_SOCKET, why_elsewhere(end, got));
   lose(Way::back, wrong);
   return false;
+}
+
+/// The answer is delivered, but not to the socket that waits for it: it comes from a wrong address; or
+/// it comes to where the question was given its source, and keeps that; or somebody takes the
+/// asker's address for his own.
+Cause Conversation::why_elsewhere(const path::JourneyEnd& end, const Endpoints& got) const {
+  const bool right_source = got.source == account_.asked.destination &&
+                            got.sport == account_.asked.dport;
+  if (end.host == question_.from || !right_source)
+    return Cause::nat(NatCause::answer_elsewhere, end.packet.device);
+  if (got.destination != account_.asked.source)
+    return Cause::nat(NatCause::not_translated_back, end.packet.device);
+  return end.packet.routing.by;
 }
 
 void Conversation::hear_errors(std::uint32_t about) {
@@ -296,7 +340,9 @@ void Conversation::hear_errors(std::uint32_t about) {
     if (e.packet.answers != about || e.host != question_.from || e.stop.fate != Fate::delivered)
       continue;
     if (e.packet.ethertype != wire::ethertype::ipv4) continue;
-    if (e.packet.number != answer) account_.told = wire::describe_ip(e.packet.network());
+    if (e.packet.number == answer) continue;
+    account_.told = wire::describe_ip(e.packet.network());
+    account_.told_code = unreachable_code(e.packet);
   }
 }
 
@@ -325,7 +371,20 @@ void Conversation::assume(std::string text) {
     assumed.push_back(std::move(text));
 }
 
+/// A port that NAT took by chance: what is printed is one of many.
+void Conversation::tell_stand_ins() {
+  for (const StandIn& port : chance_.stand_ins()) {
+    const bool seen = account_.seen &&
+                      (account_.seen->sport == port.number || account_.seen->dport == port.number);
+    if (port.by.kind() == CauseKind::socket || !seen) continue;
+    assume(fmt::format("port {} stands for one that {} takes by chance: {}", port.number,
+                       machine_.hosts[port.host].name,
+                       unknown_line(machine_.hosts[port.host], port.by)));
+  }
+}
+
 void Conversation::gather_unknown() {
+  tell_stand_ins();
   for (const Step& step : account_.steps) {
     const bool on_the_way = std::any_of(account_.legs.begin(), account_.legs.end(),
                                         [&](const Leg& l) { return l.packet == step.packet; });

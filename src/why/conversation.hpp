@@ -56,6 +56,7 @@ struct Account {
   bool circles = false;                ///< frames never came to rest
   std::optional<host::DeviceRef> uplink;  ///< where it left this machine
   std::string told;                    ///< the ICMP error the sender got, in words; "": silence
+  std::optional<std::uint8_t> told_code;  ///< of that error, when it is "unreachable"
   std::vector<Unknown> unknown;        ///< met on the way, not modelled
   std::vector<std::string> assumed;
   std::vector<Choice> choices;

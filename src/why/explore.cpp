@@ -18,6 +18,17 @@ bool differ(const Account& first, const Account& other, const Choice& choice) {
          first.seen->source != other.seen->source;
 }
 
+/// What the choice depends on: who asked, and who took the port that it was about.
+void name_unknown(const Choice& choice, std::vector<Unknown>& unknown) {
+  const Unknown asked{choice.host, choice.asked_by};
+  const Unknown taken{choice.unknown_host, choice.unknown_by};
+  const bool about_port = choice.unknown_by != Cause{};
+  const bool by_socket = choice.unknown_by.kind() == CauseKind::socket;
+  if (about_port && !by_socket) unknown.push_back(taken);
+  unknown.push_back(asked);
+  if (about_port && by_socket) unknown.push_back(taken);
+}
+
 /// The next script in depth-first order, or none when all outcomes were followed.
 std::optional<std::vector<std::uint32_t>> next_script(const std::vector<Choice>& asked) {
   std::vector<std::uint32_t> script;
@@ -43,14 +54,14 @@ Account explore(const host::Machine& machine, const Question& question) {
     const Choice& choice = other.choices[script->size() - 1];
     if (differ(first, other, choice)) {
       first.verdict = Verdict::undecided;
-      first.unknown.push_back({choice.host, choice.asked_by});
+      name_unknown(choice, first.unknown);
       return first;
     }
     script = next_script(other.choices);
   }
   if (script) {  // too many outcomes to follow: the first question not exhausted is named
     first.verdict = Verdict::undecided;
-    first.unknown.push_back({first.choices.front().host, first.choices.front().asked_by});
+    name_unknown(first.choices.front(), first.unknown);
   }
   return first;
 }

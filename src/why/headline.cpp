@@ -41,6 +41,39 @@ std::string other_way(const host::Machine& machine, const Account& account) {
                      devices[leaves].name, devices[came_in].name);
 }
 
+/// A hook that the sender's own send() runs through dropped the packet.
+bool dropped_while_sent(const Account& account) {
+  if (account.end.stop.reason != DropReason::NETFILTER_DROP) return false;
+  std::optional<Hook> last;
+  for (const Step& step : account.steps)
+    if (step.packet == account.legs.back().packet && step.host == account.end.host &&
+        (step.did == Did::rule_matched || step.did == Did::policy_applied))
+      last = step.hook;
+  return last == Hook::output || last == Hook::postrouting;
+}
+
+/// What connect() fails with after an ICMP error of this code. Linux: net/ipv4/icmp.c
+/// icmp_err_convert.
+const char* error_of(std::uint8_t unreachable_code) {
+  switch (unreachable_code) {
+    case 0:
+    case 6:
+    case 9:
+    case 11: return "Network is unreachable (ENETUNREACH)";
+    case 2: return "Protocol not available (ENOPROTOOPT)";
+    case 3: return "Connection refused (ECONNREFUSED)";
+    default: return "No route to host (EHOSTUNREACH)";
+  }
+}
+
+/// TCP only notes that nothing was sent, and tries again; but it hears the error or the reset that
+/// REJECT sends. All others are told at once.
+std::string told_of_own_rule(const Account& account, const Question& question) {
+  if (question.probe != Probe::tcp) return "Operation not permitted (EPERM)";
+  if (account.told_code) return error_of(*account.told_code);
+  return account.told.empty() ? "" : "Connection refused (ECONNREFUSED)";
+}
+
 }  // namespace
 
 std::string what_ended(const host::Machine& machine, const Account& account) {
@@ -72,8 +105,9 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
 }
 
 std::string what_sender_sees(const Account& account, const Question& question) {
-  if (!account.told.empty()) return account.told;
   const bool at_home = account.end.host == question.from && account.direction == Way::out;
+  if (at_home && dropped_while_sent(account)) return told_of_own_rule(account, question);
+  if (!account.told.empty()) return account.told;
   if (!at_home) return "";
   if (account.end.stop.stage == Stage::neigh_invalidate) return "No route to host (EHOSTUNREACH)";
   if (account.end.stop.reason == DropReason::IP_OUTNOROUTES)

@@ -34,8 +34,4 @@ struct Question {
   bool dont_fragment = false;
 };
 
-/// The source port (ICMP: id) that is asked with: the question's own, or one of the range that
-/// Linux takes ephemeral ports from.
-constexpr std::uint16_t source_port(const Question& q) { return q.sport.value_or(49321); }
-
 }  // namespace wayout::why

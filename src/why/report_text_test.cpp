@@ -31,7 +31,7 @@ TEST(ReportText, AWholeAnswer) {
       report(forwarding_off()),
       R"(dropped: c1 does not reach 198.51.100.1:80 (tcp): packets that come in on br0 are not forwarded (net.ipv4.ip_forward = 0)
 
-out:  IP 10.1.0.2.49321 > 198.51.100.1.80: Flags [S], seq 1000, win 64240, options [mss 1460], length 0
+out:  IP 10.1.0.2.49321 > 198.51.100.1.80: Flags [S], seq 1000, win 64240, options [mss 1460,sackOK,TS val 2000 ecr 0,nop,wscale 7], length 0
   c1    eth0    ip_route_output_key_hash  routed   via 10.1.0.1 dev eth0  [default via 10.1.0.1 dev eth0]
   c1    eth0    ip_route_output_key_hash  source   10.1.0.2
   c1    eth0    veth_xmit                 sent     leaves through eth0

@@ -94,6 +94,8 @@ std::string nat_phrase(const host::Host& host, const Cause& cause) {
   switch (static_cast<NatCause>(cause.value())) {
     case NatCause::no_address:
       return fmt::format("MASQUERADE found no address to take for {}", device);
+    case NatCause::no_redirect_address:
+      return fmt::format("REDIRECT finds no address on {}", device);
     case NatCause::ports_exhausted: return "no port is left to translate to";
     case NatCause::not_translated:
       return fmt::format("nothing translates the source of what leaves through {}", device);
@@ -102,6 +104,9 @@ std::string nat_phrase(const host::Host& host, const Cause& cause) {
     case NatCause::icmp_refused: return "NAT refuses this ICMP message";
     case NatCause::answer_elsewhere:
       return "the answer does not come from the address that was asked";
+    case NatCause::not_translated_back:
+      return fmt::format("the answer comes to {}, but nothing translates it back: it is not taken "
+                         "for the connection's", device);
     case NatCause::none: break;
   }
   return "NAT refused it";
@@ -316,15 +321,35 @@ std::string sentence(const host::Host& host, const Stop& stop) {
   }
 }
 
+namespace {
+
+const char* unknown_socket_line(SocketCause why) {
+  switch (why) {
+    case SocketCause::answers_from:
+      return "the program that answers: bound to all addresses, its UDP socket may answer from "
+             "another one than it was asked at";
+    case SocketCause::source_port:
+      return "the source port that the asking program's socket gets (--sport names one)";
+    case SocketCause::none: break;
+  }
+  return "whether a program listens on the port that it is sent to";
+}
+
+}  // namespace
+
 std::string unknown_line(const host::Host& host, const Cause& cause) {
   if (cause.kind() == CauseKind::rule || cause.kind() == CauseKind::policy) {
     const RulePlace place = rule_place(host, cause.rule_ref());
     return fmt::format("{} -t {} {} (number {})", place.command, place.table,
                        cause_line(host, cause), place.number);
   }
+  if (cause.kind() == CauseKind::conntrack)
+    return "a connection entry in state CLOSE: a new SYN reopens it if its own side aborted it, which "
+           "is not shown";
+  if (cause.kind() == CauseKind::nat && static_cast<NatCause>(cause.value()) == NatCause::none)
+    return "NAT, which takes another source port at random where the packet's own is in use";
   if (cause.kind() == CauseKind::socket)
-    return "the program that answers: bound to all addresses, its UDP socket may answer from another "
-           "one than it was asked at";
+    return unknown_socket_line(static_cast<SocketCause>(cause.value()));
   return cause_line(host, cause);
 }
 

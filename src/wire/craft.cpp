@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <initializer_list>
 
 #include "wire/checksum.hpp"
 
@@ -40,6 +41,40 @@ Bytes make_icmp(const Ipv4Fields& ip, std::uint8_t type, std::uint8_t code, std:
 
 }  // namespace
 
+namespace {
+
+void append_bytes(Bytes& bytes, std::initializer_list<std::uint8_t> more) {
+  for (const std::uint8_t byte : more) bytes.push_back(byte);
+}
+
+void append_word(Bytes& bytes, std::uint32_t word) {
+  for (int shift = 24; shift >= 0; shift -= 8)
+    bytes.push_back(static_cast<std::uint8_t>(word >> shift));
+}
+
+/// As Linux puts them together, see TcpFields.
+Bytes options_of(const TcpFields& tcp) {
+  constexpr std::uint8_t no_operation = 1, mss_kind = 2, scale_kind = 3, sack_kind = 4,
+                         timestamps_kind = 8;
+  Bytes options;
+  if (tcp.mss != 0) append_word(options, std::uint32_t{mss_kind} << 24 | 4U << 16 | tcp.mss);
+  if (tcp.sack_permitted) {
+    if (!tcp.timestamps) append_bytes(options, {no_operation, no_operation});
+    append_bytes(options, {sack_kind, 2});
+  }
+  if (tcp.timestamps) {
+    if (!tcp.sack_permitted) append_bytes(options, {no_operation, no_operation});
+    append_bytes(options, {timestamps_kind, 10});
+    append_word(options, tcp.timestamps->value);
+    append_word(options, tcp.timestamps->echo);
+  }
+  if (tcp.window_scale)
+    append_bytes(options, {no_operation, scale_kind, 3, *tcp.window_scale});
+  return options;
+}
+
+}  // namespace
+
 std::vector<std::uint8_t> make_ipv4(const Ipv4Fields& ip, std::span<const std::uint8_t> payload) {
   assert(sizeof(Ipv4Header) + payload.size() <= 0xffff);
   Ipv4Header header{};
@@ -63,8 +98,8 @@ std::vector<std::uint8_t> make_ipv4(const Ipv4Fields& ip, std::span<const std::u
 
 std::vector<std::uint8_t> make_tcp(const Ipv4Fields& ip, const TcpFields& tcp,
                                    std::span<const std::uint8_t> payload) {
-  constexpr std::uint8_t mss_kind = 2, mss_bytes = 4;
-  const std::size_t header_bytes = sizeof(TcpHeader) + (tcp.mss != 0 ? mss_bytes : 0);
+  const Bytes options = options_of(tcp);
+  const std::size_t header_bytes = sizeof(TcpHeader) + options.size();
   TcpHeader header{};
   header.source_port = tcp.source_port;
   header.destination_port = tcp.destination_port;
@@ -76,10 +111,7 @@ std::vector<std::uint8_t> make_tcp(const Ipv4Fields& ip, const TcpFields& tcp,
 
   Bytes segment;
   append(segment, header);
-  if (tcp.mss != 0) {
-    segment.insert(segment.end(), {mss_kind, mss_bytes, static_cast<std::uint8_t>(tcp.mss >> 8),
-                                   static_cast<std::uint8_t>(tcp.mss)});
-  }
+  append(segment, std::span(options));
   append(segment, payload);
   header_at<TcpHeader>(segment)->checksum = transport_checksum(
       ip.source, ip.destination, protocol::tcp, segment, offsetof(TcpHeader, checksum));

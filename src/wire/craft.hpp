@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,12 +20,22 @@ struct Ipv4Fields {
   bool dont_fragment = false;
 };
 
+/// Value and echo of a timestamps option (RFC 7323).
+struct TcpTimestamps {
+  std::uint32_t value = 0, echo = 0;
+};
+
+/// The options stand in Linux' order: MSS, SACK permitted, timestamps, window scale, each padded to
+/// whole words; without timestamps SACK permitted stands behind two no-operations.
 struct TcpFields {
   std::uint16_t source_port = 0, destination_port = 0;
   std::uint32_t sequence = 0, acknowledgement = 0;
   std::uint8_t flags = TcpHeader::syn;
   std::uint16_t window = 64240;
   std::uint16_t mss = 0;  ///< an MSS option when not 0
+  bool sack_permitted = false;
+  std::optional<TcpTimestamps> timestamps = {};
+  std::optional<std::uint8_t> window_scale = {};
 };
 
 /// Whole IPv4 packets with right checksums. `payload` comes after the transport header.

@@ -1,6 +1,6 @@
 """Connections that are already there: an entry wins over today's rules."""
 
-from harness.scenario import ask, cause, dies, rule, scenario, works
+from harness.scenario import RULES, ask, cause, dies, rule, scenario, undecided, works
 from harness.topology import C2, DOCKERED, NATTED, ONE, PAIR, UPLINK2
 
 DNS = ask("c1", "198.51.100.1:53", server="o", proto="udp", sport=5000)
@@ -208,4 +208,49 @@ scenario(
     fix="must",
     fixed="h: iptables -t raw -F\nh: conntrack -D -p udp",
     cold=True,
+TCP = ask("c1", "198.51.100.1:80", server="o", sport=5000)
+SERVER = ("import socket, time; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('', 80)); s.listen(); "
+          "c = s.accept()[0]; time.sleep(0.3)")
+ABORTS = ("import socket, struct; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('', 5000)); s.settimeout(2); "
+          "s.connect(('198.51.100.1', 80)); s.setsockopt(1, 13, struct.pack('ii', 1, 0)); s.close()")
+scenario(
+    "closed-by-a-reset",
+    "The client aborted its connection: the entry is in CLOSE, and has no translation. The next SYN from the same port "
+    "reopens it, and is masqueraded; had the server aborted it, it would not be. Who did, the listing does not show.",
+    [ONE, "o: ip route add 10.1.0.0/24 via 198.51.100.10", "h: iptables -A FORWARD -m conntrack --ctstate NEW",
+     f'o: (timeout 3 python3 -c "{SERVER}" >/dev/null 2>&1 &) ; sleep 0.4', f'c1: python3 -c "{ABORTS}"', "c1: sleep 0.6",
+     "o: ip route del 10.1.0.0/24", "h: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 -o eth0 -j MASQUERADE"],
+    TCP,
+    works(source="198.51.100.10"),
+    undecided("CLOSE"),
+    cold=True,
+)
+scenario(
+    "mark-of-the-entry-drops",
+    "A rule drops what has the mark of an old entry: the rule is named, for it says itself what it looks for.",
+    [NATTED, "h: iptables -A FORWARD -m connmark --mark 9 -j DROP",
+     entry("10.1.0.2:5000>198.51.100.1:53", "--src-nat 198.51.100.10", "-m 9")],
+    DNS,
+    dies("out", "h", RULES, "NETFILTER_DROP"),
+    rule("filter", "FORWARD", 1),
+    fix="must",
+)
+scenario(
+    "status-of-the-entry-drops",
+    "The same with the status ASSURED, which only an old entry has.",
+    [NATTED, "h: iptables -A FORWARD -m conntrack --ctstatus ASSURED -j DROP",
+     entry("10.1.0.2:5000>198.51.100.1:53", "--src-nat 198.51.100.10", "-u ASSURED,SEEN_REPLY")],
+    DNS,
+    dies("out", "h", RULES, "NETFILTER_DROP"),
+    rule("filter", "FORWARD", 1),
+    fix="must",
+)
+scenario(
+    "zone-of-the-answer-only",
+    "Only what comes from the container has a zone for its answers, which are looked for in another: the host takes them.",
+    [NATTED, "h: iptables -t raw -A PREROUTING -i br0 -j CT --zone-reply 5"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    dies("back", "h", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.10"),
+    cause("nat", text="translates it back"),
+    fix="must",
 )

@@ -239,3 +239,11 @@ scenario(
     ask("c1", "10.1.0.3:80", server="c2"),
     works(source="10.1.0.2"),
 )
+scenario(
+    "container-address-is-the-hosts-broadcast",
+    "The broadcast address that the bridge was given is the container's: the host takes the answer for its own.",
+    [NATTED, "h: ip addr del 10.1.0.1/24 dev br0", "h: ip addr add 10.1.0.1/24 brd 10.1.0.2 dev br0"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    dies("back", "h", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.10"),
+    cause("route", text="broadcast 10.1.0.2"),
+)
