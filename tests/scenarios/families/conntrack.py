@@ -208,6 +208,7 @@ scenario(
     fix="must",
     fixed="h: iptables -t raw -F\nh: conntrack -D -p udp",
     cold=True,
+)
 TCP = ask("c1", "198.51.100.1:80", server="o", sport=5000)
 SERVER = ("import socket, time; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('', 80)); s.listen(); "
           "c = s.accept()[0]; time.sleep(0.3)")
