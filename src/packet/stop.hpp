@@ -81,6 +81,8 @@ enum class DropReason : std::uint8_t {
   X(icmp_send, "__icmp_send")                                                                     \
   X(ip_route_output, "ip_route_output_key_hash")                                                  \
   X(ip_route_me_harder, "ip_route_me_harder")                                                     \
+  X(tcp_v4_connect, "tcp_v4_connect")                                                             \
+  X(udp_sendmsg, "udp_sendmsg")                                                                   \
   X(ip_output, "ip_output")                                                                       \
   X(ip_fragment, "ip_do_fragment")                                                                \
   X(neigh_resolve_output, "neigh_resolve_output")                                                 \
@@ -129,11 +131,16 @@ enum class CauseKind : std::uint8_t {
   address,     ///< value: an AddressCause; device()
   mtu,         ///< device() whose MTU decided; value: the MTU in bytes
   device,      ///< device(); value: a DeviceCause
-  socket,      ///< nothing listens
+  socket,      ///< value: a SocketCause
   packet,      ///< the packet itself is at fault (header, checksum, TTL); value: a PacketCause
   unmodelled,  ///< value: position in Host::unmodelled
 };
 
+enum class SocketCause : std::uint32_t {
+  nobody_listens,
+  connects,   ///< whether the sending program connects its socket (and so asks for its route twice)
+  broadcast,  ///< whether the sending program may send to all (SO_BROADCAST)
+};
 enum class BridgeCause : std::uint32_t {
   none,
   port_state,      ///< not forwarding
@@ -174,6 +181,7 @@ enum class AddressCause : std::uint32_t {
   not_answered,    ///< nobody on the segment owns the next hop's address
   no_source,       ///< no address to send from
   not_owned,       ///< a rule gave it a source address that nobody owns
+  not_unicast,     ///< TCP is for one host: this is a broadcast or multicast address
 };
 enum class DeviceCause : std::uint32_t {
   none,
@@ -241,7 +249,9 @@ class Cause {
   static constexpr Cause on_device(DeviceCause why, DeviceId device) {
     return {CauseKind::device, device, static_cast<std::uint32_t>(why)};
   }
-  static constexpr Cause socket() { return {CauseKind::socket, 0, 0}; }
+  static constexpr Cause socket(SocketCause why = SocketCause::nobody_listens) {
+    return {CauseKind::socket, 0, static_cast<std::uint32_t>(why)};
+  }
   static constexpr Cause packet(PacketCause why) {
     return {CauseKind::packet, no_device, static_cast<std::uint32_t>(why)};
   }
@@ -276,15 +286,22 @@ struct [[nodiscard]] Stop {
   Stage stage = Stage::none;
   DropReason reason = DropReason::none;
   Cause cause;
+  std::uint32_t cause_elsewhere = 0;  ///< 1 + the host that the cause points into; 0: where it ended
 
   constexpr explicit operator bool() const { return fate != Fate::on_its_way; }
 
   static constexpr Stop go_on() { return {}; }
   static constexpr Stop drop(Stage stage, DropReason reason, Cause cause) {
-    return {Fate::dropped, stage, reason, cause};
+    return {Fate::dropped, stage, reason, cause, 0};
+  }
+  /// The same for a cause in the configuration of another host (position in Machine::hosts).
+  [[nodiscard]] constexpr Stop blaming(std::uint32_t host) const {
+    Stop blamed = *this;
+    blamed.cause_elsewhere = host + 1;
+    return blamed;
   }
   static constexpr Stop end(Fate fate, Stage stage, Cause cause = {}) {
-    return {fate, stage, DropReason::none, cause};
+    return {fate, stage, DropReason::none, cause, 0};
   }
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "path/stages.hpp"
+#include "why/circle.hpp"
 #include "why/dialogue.hpp"
 #include "why/outside.hpp"
 #include "wire/craft.hpp"
@@ -15,6 +16,7 @@ namespace wayout::why {
 namespace {
 
 constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hops
+constexpr std::uint8_t ttl_of_route = 0;   // a socket leaves it to the route
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
 
@@ -60,6 +62,7 @@ class Conversation {
   bool check_answer(const path::JourneyEnd& end);
   void blame_missing_translation();
   void blame_detour();
+  void blame_circle();
   [[nodiscard]] bool was_redirected(const Step& routed) const;
   [[nodiscard]] std::vector<Step> decisions(std::uint32_t packet) const;
   void hear_errors(std::uint32_t about);
@@ -92,6 +95,7 @@ Account Conversation::play() {
   account_.steps = trace_.steps();
   blame_missing_translation();
   blame_detour();
+  blame_circle();
   gather_unknown();
   if (account_.circles || !account_.unknown.empty()) account_.verdict = Verdict::undecided;
   account_.choices = chance_.asked();
@@ -157,8 +161,7 @@ void Conversation::lose(Way way, const path::JourneyEnd& end) {
 
 bool Conversation::out_leg(std::size_t index) {
   const std::uint32_t number = journey_.new_number();
-  const std::uint8_t ttl = machine_.hosts[question_.from].ip.default_ttl;
-  Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl));
+  Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl_of_route));
   packet.number = number;
   account_.legs.push_back({Way::out, number, {}});
   const std::size_t first_step = trace_.steps().size();
@@ -171,7 +174,7 @@ bool Conversation::out_leg(std::size_t index) {
     }
     listen();
   }
-  account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl));
+  account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl_of_route));
   if (arrival.kind == Arrival::Kind::lost) {
     lose(Way::out, arrival.end);
     return false;
@@ -257,8 +260,7 @@ bool Conversation::back_leg(std::size_t index) {
     number = journey_.new_number();
     Endpoints ends = turned(endpoints_of(account_.end.packet));
     choose_answering_address(ends);
-    const auto packet =
-        dialogue_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
+    const auto packet = dialogue_.packet(index, ends, ttl_of_route);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
@@ -364,6 +366,15 @@ void Conversation::blame_detour() {
   account_.end.stop.cause = host.interfaces.owner_of(before.address) == no_device
                                 ? Cause::neighbour(before.device)
                                 : before.by;
+}
+
+/// Routers that send a packet in a circle: whoever sends it back where it has been is blamed.
+void Conversation::blame_circle() {
+  if (account_.verdict != Verdict::dropped) return;
+  const std::vector<Step> circle = circle_of(account_.steps, account_.end);
+  if (circle.empty()) return;
+  account_.end.cause_host = circle.back().host;
+  account_.end.stop.cause = circle.back().by;
 }
 
 void Conversation::hear_errors(std::uint32_t about) {

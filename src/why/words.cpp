@@ -71,6 +71,16 @@ const char* device_phrase(DeviceCause why) {
   return "refused it";
 }
 
+const char* socket_phrase(SocketCause why) {
+  switch (why) {
+    case SocketCause::connects: return "the program's socket asks for its route once, or twice";
+    case SocketCause::broadcast:
+      return "a program may send to a broadcast address only if it asks for that (SO_BROADCAST)";
+    case SocketCause::nobody_listens: break;
+  }
+  return "nothing listens there";
+}
+
 const char* packet_phrase(PacketCause why) {
   switch (why) {
     case PacketCause::header: return "its IP header is broken";
@@ -116,6 +126,8 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
       return fmt::format("nobody answers for the next hop on {}", device);
     case AddressCause::not_owned:
       return fmt::format("nobody owns the source that what leaves through {} was given", device);
+    case AddressCause::not_unicast:
+      return "TCP goes to one host only, and this is a broadcast or multicast address";
     case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }
@@ -274,7 +286,7 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
     case CauseKind::device:
       return fmt::format("{} {}", device_name(host, cause.device()),
                          device_phrase(static_cast<DeviceCause>(cause.value())));
-    case CauseKind::socket: return "nothing listens there";
+    case CauseKind::socket: return socket_phrase(static_cast<SocketCause>(cause.value()));
     case CauseKind::packet: return packet_phrase(static_cast<PacketCause>(cause.value()));
     case CauseKind::unmodelled: return host.unmodelled[cause.value()].text;
     case CauseKind::none: break;
@@ -318,6 +330,12 @@ std::string unknown_line(const host::Host& host, const Cause& cause) {
     return fmt::format("{} -t {} {} (number {})", place.command, place.table,
                        cause_line(host, cause), place.number);
   }
+  if (cause == Cause::socket(SocketCause::connects))
+    return "the program that sends: if it connects its socket, routing is asked a second time, with "
+           "the source address, and answers otherwise";
+  if (cause == Cause::socket(SocketCause::broadcast))
+    return "the program that sends: it may send to a broadcast address only if it asks for that "
+           "(SO_BROADCAST)";
   if (cause.kind() == CauseKind::socket)
     return "the program that answers: bound to all addresses, its UDP socket may answer from another "
            "one than it was asked at";
