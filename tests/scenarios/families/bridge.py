@@ -402,5 +402,6 @@ scenario(
      "h: bridge fdb replace 02:00:00:00:00:99 dev vethc2 master static"],
     NEIGHBOUR,
     dies("out", "c2", "ip_rcv_core", "OTHERHOST"),
+    fix="late",
     fixed="h: ip neigh del 10.1.0.3 dev br0\nc1: ip neigh flush dev eth0",
 )
