@@ -78,7 +78,7 @@ Cause refusal(const Passage& passage, DeviceId port) {
 /// whatever the flags say.
 bool takes_floods(const Passage& passage, const link::BridgePort& port) {
   const wire::MacAddress& destination = ethernet_of(passage.frame).destination;
-  if (port.proxy_arp) return false;
+  if (port.proxy_arp || (port.neigh_suppress && passage.frame.arp_answered)) return false;
   if (!destination.is_multicast()) return port.flood;
   if (passage.from_host()) return true;
   return destination.is_broadcast() ? port.broadcast_flood : port.multicast_flood;
@@ -160,19 +160,6 @@ Stop admit_source(const Passage& passage, State& state, std::int64_t now_ms, T& 
   learn_source(passage.frame, port, passage.vlan, passage.devices, state, now_ms, trace);
   if (passage.devices[port].port->state == PortState::learning) {
     return passage.drop(DropReason::BRIDGE_INGRESS_STP_STATE, blame_state(port, passage.devices));
-  }
-  return Stop::go_on();
-}
-
-/// Proxy ARP and neighbour suppression need what the bridge knows of its neighbours.
-Stop check_arp_proxy(const Passage& passage) {
-  if (passage.frame.ethertype != wire::ethertype::arp) return Stop::go_on();
-  for (DeviceId id = 1; id < passage.devices.size(); ++id) {
-    const link::Device& device = passage.devices[id];
-    if (!device.port || device.master != passage.bridge) continue;
-    if (device.port->neigh_suppress || (device.port->proxy_arp && !passage.from_host())) {
-      return Stop::end(Fate::undecided, passage.stage(), Cause::bridge(BridgeCause::arp_proxy, id));
-    }
   }
   return Stop::go_on();
 }
@@ -304,7 +291,6 @@ Stop decide(Packet& frame, DeviceId bridge, DeviceId ingress_port, const link::D
   if (!passage.from_host()) {
     if (Stop stop = admit_source(passage, state, now_ms, trace)) return stop;
   }
-  if (Stop stop = check_arp_proxy(passage)) return stop;
   if (Stop stop = choose(passage, state, now_ms, decision, trace)) return stop;
   if (Stop stop = decide_up(passage, decision)) return stop;
   tell(passage, decision, trace);

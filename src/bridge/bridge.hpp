@@ -110,8 +110,7 @@ Stop ingress(const Packet& frame, const link::Devices& devices, const Config& co
 /// Linux: br_input.c br_handle_frame_finish; br_device.c br_dev_xmit; br_forward.c br_forward,
 ///   br_flood, should_deliver; br_vlan.c __allowed_ingress.
 /// Ends: NOT_SPECIFIED (VLAN, locked port, the one port it should leave by does not take it),
-///   BRIDGE_INGRESS_STP_STATE (port in state learning), NO_TX_TARGET (no port to flood to);
-///   Fate::undecided when a port answers ARP in another's place.
+///   BRIDGE_INGRESS_STP_STATE (port in state learning), NO_TX_TARGET (no port to flood to).
 /// Changes: state.fdb; frame.vlan_tci, in which a filtering bridge notes the VLAN.
 /// Not modelled: multicast snooping (with a querier the kernel sends groups to their members only),
 ///   multicast to unicast, backup ports, MST, learning limits, STP topology changes.

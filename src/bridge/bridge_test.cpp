@@ -419,14 +419,14 @@ TEST(Bridge, TellsWhatItDid) {
   EXPECT_EQ(known.steps()[0].other, b3);
 }
 
-TEST(Bridge, AnsweringArpForOthersIsNotModelled) {
+TEST(Bridge, ArpThatWasAnsweredIsKeptFromPortsThatSuppressIt) {
   World world;
   world.port(b3).neigh_suppress = true;
   world.start();
-  const Outcome arp = pass(world, frame_of(c_mac, everybody, 28, wire::ethertype::arp), b1);
-  EXPECT_EQ(arp.stop.fate, Fate::undecided);
-  EXPECT_EQ(arp.stop.cause, Cause::bridge(BridgeCause::arp_proxy, b3));
-  EXPECT_FALSE(pass(world, frame_of(c_mac, everybody), b1).stop);
+  Packet arp = frame_of(c_mac, everybody, 28, wire::ethertype::arp);
+  EXPECT_EQ(pass(world, arp, b1).decision.ports, (std::vector<DeviceId>{b3, b2}));
+  arp.arp_answered = true;
+  EXPECT_EQ(pass(world, arp, b1).decision.ports, std::vector<DeviceId>{b2});
 }
 
 TEST(Egress, LeavesRoomForATag) {

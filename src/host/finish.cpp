@@ -1,6 +1,7 @@
 #include "host/finish.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "host/join.hpp"
+#include "host/registration.hpp"
 
 namespace wayout::host {
 
@@ -38,6 +40,14 @@ void find_unmodelled_devices(Host& host) {
       add_unmodelled_device(
           host, id, Unmodelled::Kind::other,
           fmt::format("{} is a port of {} ({})", device.name, master.name, master.kind_name));
+    if (!device.vxlan.others.empty())
+      add_unmodelled_device(host, id, Unmodelled::Kind::tunnel,
+                            fmt::format("VXLAN device {} with the options {}", device.name,
+                                        fmt::join(device.vxlan.others, ", ")));
+    if (device.kind == DeviceKind::vxlan && device.vxlan.remote.is_multicast())
+      add_unmodelled_device(host, id, Unmodelled::Kind::tunnel,
+                            fmt::format("VXLAN device {} and its group {}", device.name,
+                                        device.vxlan.remote.text()));
     if (device.kind_name == "netkit")
       add_unmodelled_device(host, id, Unmodelled::Kind::bpf,
                             fmt::format("netkit device {} and its BPF programs", device.name));
@@ -53,13 +63,16 @@ void mirror_device(const link::Devices& devices, DeviceId id, route::Interface& 
   interface.mtu_bytes = device.mtu_bytes;
   interface.vrf = devices[device.master].kind == DeviceKind::vrf ? device.master : no_device;
   interface.vrf_table = device.kind == DeviceKind::vrf ? device.vrf_table : 0;
-  interface.order = device.ifindex != 0 ? device.ifindex : id;
+  interface.group = device.group;
 }
 
 void mirror_devices(Host& host) {
   host.interfaces.list.resize(host.devices.list.size());
   for (DeviceId id = 1; id < host.devices.size(); ++id)
     mirror_device(host.devices, id, host.interfaces[id]);
+  const std::vector<DeviceId> order = registration_order(host);
+  for (std::uint32_t position = 0; position < order.size(); ++position)
+    host.interfaces[order[position]].order = position;
 }
 
 std::vector<std::string> device_names(const Host& host) {

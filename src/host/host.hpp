@@ -58,6 +58,8 @@ struct IpConfig {
   bool icmp_echo_ignore_all = false;
   bool icmp_echo_ignore_broadcasts = true;
   bool icmp_errors_use_inbound_ifaddr = false;
+  bool fwmark_reflect = false;
+  bool tcp_fwmark_accept = false;
 };
 
 /// One file of rules as it was read, for who writes the rules back under the same name.
@@ -78,6 +80,7 @@ struct Host {
   std::unordered_map<std::int32_t, std::string> namespace_ids;
 
   link::Devices devices;
+  std::vector<DeviceId> registered;    ///< some of them, in the order in which they were made
   std::vector<link::Neighbour> neighbours;
   route::Interfaces interfaces;        ///< parallel to devices
   route::Fib fib;

@@ -128,6 +128,11 @@ std::optional<link::MacvlanMode> macvlan_mode(std::string_view name) {
   return find(modes, name);
 }
 
+std::optional<std::uint32_t> device_group(std::string_view name) {
+  if (name == "default") return 0;
+  return number<std::uint32_t>(name);  // the number behind another name is not in the listing
+}
+
 std::optional<link::TunnelDf> tunnel_df(std::string_view name) {
   static constexpr std::pair<std::string_view, link::TunnelDf> choices[] = {
       {"unset", link::TunnelDf::unset},

@@ -33,6 +33,7 @@ std::optional<std::uint8_t> tos(std::string_view name);            ///< `0x10`, 
 std::optional<link::NudState> nud_state(std::string_view name);    ///< `REACHABLE`
 std::optional<link::PortState> port_state(std::string_view name);  ///< `forwarding`, or a number
 std::optional<link::MacvlanMode> macvlan_mode(std::string_view name);
+std::optional<std::uint32_t> device_group(std::string_view name);  ///< `default`, or a number
 std::optional<link::TunnelDf> tunnel_df(std::string_view name);    ///< `unset`, `set`, `inherit`
 
 }  // namespace wayout::host

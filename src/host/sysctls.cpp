@@ -116,6 +116,8 @@ void read_ip(Values& values, Host& host) {
   values.read("net.ipv4.icmp_echo_ignore_all", host.ip.icmp_echo_ignore_all);
   values.read("net.ipv4.icmp_echo_ignore_broadcasts", host.ip.icmp_echo_ignore_broadcasts);
   values.read("net.ipv4.icmp_errors_use_inbound_ifaddr", host.ip.icmp_errors_use_inbound_ifaddr);
+  values.read("net.ipv4.fwmark_reflect", host.ip.fwmark_reflect);
+  values.read("net.ipv4.tcp_fwmark_accept", host.ip.tcp_fwmark_accept);
   values.read("net.bridge.bridge-nf-call-iptables", host.bridging.nf_call_iptables);
   values.read("net.bridge.bridge-nf-filter-vlan-tagged", host.bridging.nf_filter_vlan_tagged);
 }

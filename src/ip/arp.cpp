@@ -36,6 +36,7 @@ struct Surroundings {
   const route::Interfaces& interfaces;
   const link::Devices& devices;
   const std::vector<link::Neighbour>& configured;
+  std::int64_t now_ms;
   Chance& chance;
 };
 
@@ -94,6 +95,15 @@ bool filters(const Message& m, const Surroundings& s) {
   return routed.routing.egress != m.device;
 }
 
+/// Told to answer for this target, or for any. Linux: arp.c arp_fwd_proxy, pneigh_lookup.
+bool is_proxy(const Message& m, const Surroundings& s) {
+  return s.interfaces.either(m.device, &Ipv4Conf::proxy_arp) ||
+         std::ranges::any_of(s.configured, [&](const link::Neighbour& n) {
+           return n.proxy && n.address == m.target &&
+                  (n.device == m.device || n.device == no_device);
+         });
+}
+
 /// On behalf of a host behind another device, or, with proxy_arp_pvlan, behind the same one.
 /// Linux: arp.c arp_process, arp_fwd_proxy, arp_fwd_pvlan.
 bool answers_as_proxy(const Message& m, const Routing& routing, const Surroundings& s) {
@@ -102,11 +112,43 @@ bool answers_as_proxy(const Message& m, const Routing& routing, const Surroundin
     return false;
   if (routing.egress == m.device)
     return m.sender != m.target && s.interfaces.either(m.device, &Ipv4Conf::proxy_arp_pvlan);
-  return s.interfaces.either(m.device, &Ipv4Conf::proxy_arp) ||
-         std::ranges::any_of(s.configured, [&](const link::Neighbour& n) {
-           return n.proxy && n.address == m.target &&
-                  (n.device == m.device || n.device == no_device);
+  return is_proxy(m, s);
+}
+
+/// The device by which the target is reached, whether this host forwards or not.
+DeviceId way_to_target(const Routing& routing, const Surroundings& s) {
+  if (routing.by.kind() != CauseKind::route) return no_device;
+  const route::Route& route = s.fib.route(routing.by.route());
+  return route.type == RouteType::unicast && !route.nexthops.empty() ? route.nexthops.front().device
+                                                                     : no_device;
+}
+
+/// Nothing but a container's veth, and the target in no subnet of it: what a gateway like
+/// 169.254.1.1 is made for, which only a proxy answers.
+bool wants_proxy(const Message& m, const Surroundings& s) {
+  const link::Device& device = s.devices[m.device];
+  return device.kind == link::DeviceKind::veth && device.master == no_device &&
+         std::ranges::none_of(s.interfaces[m.device].addresses, [&](const InterfaceAddress& a) {
+           return a.subnet().contains(m.target);
          });
+}
+
+/// Why nobody answers here: a proxy that would have but for one setting, or none that is asked.
+Cause silence(const Message& m, const Routing& routing, const Surroundings& s) {
+  const Cause nobody = Cause::address(AddressCause::not_answered, m.device);
+  const link::Device& device = s.devices[m.device];
+  if (device.kind == link::DeviceKind::vxlan && device.master == no_device &&
+      s.interfaces[m.device].addresses.empty())
+    return Cause::bridge(BridgeCause::not_a_port, m.device);
+  const DeviceId way = way_to_target(routing, s);
+  if (way == m.device) return nobody;
+  const bool proxy = is_proxy(m, s);
+  if (proxy && !s.interfaces[m.device].conf.forwarding)
+    return Cause::sysctl(Sysctl::forwarding, m.device);
+  if (proxy && routing.by.kind() == CauseKind::no_route) return routing.by;
+  if (!proxy && way != no_device && wants_proxy(m, s))
+    return Cause::sysctl(Sysctl::proxy_arp, m.device);
+  return nobody;
 }
 
 /// What is done with a request.
@@ -128,7 +170,7 @@ Judgement judge(const Message& m, const Surroundings& s) {
   if (way.stop) return {unanswered(way.stop.cause)};
   if (way.routing.type != RouteType::local || way.routing.error) {
     if (answers_as_proxy(m, way.routing, s)) return {};
-    return {unanswered(Cause::address(AddressCause::not_answered, m.device))};
+    return {unanswered(silence(m, way.routing, s))};
   }
   if (ignores(m, s.interfaces))
     return {unanswered(Cause::sysctl(Sysctl::arp_ignore, m.device)), /*overheard=*/false};
@@ -147,9 +189,18 @@ Packet reply_to(const Message& m, const link::Device& device) {
 
 // ---------------------------------------------------------------- what is learned
 
+/// Of several that answer for one address the first is kept.
+/// Linux: arp.c arp_process (net.ipv4.neigh.*.locktime).
+bool is_locked(const link::NeighbourState::Entry& entry, const wire::MacAddress& mac,
+               std::int64_t now_ms) {
+  constexpr std::int64_t locktime_ms = 1000;
+  return link::nud_valid(entry.state) && entry.mac != mac && entry.updated_ms &&
+         now_ms <= *entry.updated_ms + locktime_ms;
+}
+
 /// Linux: net/core/neighbour.c __neigh_update.
 void update(const link::NeighbourKey& key, const wire::MacAddress& mac, NudState state,
-            link::NeighbourState& neighbours, ArpResult& result) {
+            std::int64_t now_ms, link::NeighbourState& neighbours, ArpResult& result) {
   auto& entry = neighbours.entries[key];
   if (entry.state == NudState::permanent || entry.state == NudState::noarp) return;
   const bool says_nothing_new =
@@ -158,6 +209,7 @@ void update(const link::NeighbourKey& key, const wire::MacAddress& mac, NudState
     entry.mac = mac;
     entry.state = state;
     entry.assumed = false;
+    entry.updated_ms = now_ms;
   }
   if (!entry.waiting.empty()) result.resolved = key;
 }
@@ -184,8 +236,9 @@ void overhear(const Message& m, const Surroundings& s, link::NeighbourState& nei
       known != neighbours.entries.end() && known->second.state != NudState::none;
   if (!exists && !accepts_strangers(m, s)) return;
   const bool certain = m.is_reply() && m.to_us;
-  update(key, m.arp.sender_mac, certain ? NudState::reachable : NudState::stale, neighbours,
-         result);
+  if (exists && is_locked(known->second, m.arp.sender_mac, s.now_ms) && !m.is_gratuitous()) return;
+  update(key, m.arp.sender_mac, certain ? NudState::reachable : NudState::stale, s.now_ms,
+         neighbours, result);
 }
 
 /// A whole message for Ethernet and IPv4, or why it is none.
@@ -249,7 +302,8 @@ template <Trace T>
 ArpResult arp_process(const Packet& frame, const route::Fib& fib,
                       const route::Interfaces& interfaces, const link::Devices& devices,
                       const std::vector<link::Neighbour>& configured,
-                      link::NeighbourState& neighbours, Chance& chance, T&) {
+                      link::NeighbourState& neighbours, std::int64_t now_ms, Chance& chance,
+                      T&) {
   ArpResult result;
   const auto* arp = wire::header_at<ArpHeader>(frame.network());
   const DeviceId device = frame.device;
@@ -260,7 +314,7 @@ ArpResult arp_process(const Packet& frame, const route::Fib& fib,
   result.stop = check_addresses(m, interfaces);
   if (result.stop) return result;
 
-  const Surroundings s{fib, interfaces, devices, configured, chance};
+  const Surroundings s{fib, interfaces, devices, configured, now_ms, chance};
   const bool probe = m.sender.is_unspecified();  // duplicate address detection
   if (probe) {
     if (m.is_request() && is_own(s, m.target, device) && !ignores(m, interfaces))
@@ -273,7 +327,7 @@ ArpResult arp_process(const Packet& frame, const route::Fib& fib,
     const Judgement judgement = judge(m, s);
     result.stop = judgement.stop;
     if (!judgement.stop) {
-      update({device, m.sender}, m.arp.sender_mac, NudState::stale, neighbours, result);
+      update({device, m.sender}, m.arp.sender_mac, NudState::stale, now_ms, neighbours, result);
       result.answer = reply_to(m, devices[device]);
     } else if (judgement.overheard) {
       overhear(m, s, neighbours, result);
@@ -285,9 +339,11 @@ ArpResult arp_process(const Packet& frame, const route::Fib& fib,
 
 template ArpResult arp_process(const Packet&, const route::Fib&, const route::Interfaces&,
                                const link::Devices&, const std::vector<link::Neighbour>&,
-                               link::NeighbourState&, Chance&, NoTrace&);
+                               link::NeighbourState&, std::int64_t, Chance&,
+                               NoTrace&);
 template ArpResult arp_process(const Packet&, const route::Fib&, const route::Interfaces&,
                                const link::Devices&, const std::vector<link::Neighbour>&,
-                               link::NeighbourState&, Chance&, StepTrace&);
+                               link::NeighbourState&, std::int64_t, Chance&,
+                               StepTrace&);
 
 }  // namespace wayout::ip

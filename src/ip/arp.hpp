@@ -33,13 +33,14 @@ struct ArpResult {
 /// Linux: arp.c arp_rcv, arp_process.
 /// Ends: always. Delivered when it is answered, or is an answer; else dropped: OTHERHOST, or
 ///   NOT_SPECIFIED with the cause why nobody answers (the address, arp_ignore, arp_filter, what the
-///   routing decision about (target, sender) refused, drop_gratuitous_arp).
+///   routing decision about (target, sender) refused, drop_gratuitous_arp, what silences a proxy).
 /// Changes: neighbours.
-/// Not modelled: the delay of proxied answers; locktime; media other than Ethernet.
+/// Not modelled: the delay of proxied answers; another locktime than 1 s; media other than Ethernet.
 template <Trace T>
 ArpResult arp_process(const Packet& frame, const route::Fib& fib,
                       const route::Interfaces& interfaces, const link::Devices& devices,
                       const std::vector<link::Neighbour>& configured,
-                      link::NeighbourState& neighbours, Chance& chance, T& trace);
+                      link::NeighbourState& neighbours, std::int64_t now_ms, Chance& chance,
+                      T& trace);
 
 }  // namespace wayout::ip

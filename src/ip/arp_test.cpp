@@ -48,7 +48,7 @@ class Arp : public testing::Test {
     NoTrace trace;
     Chance chance;
     return arp_process(frame, world_.fib, world_.interfaces, devices_, configured_, neighbours_,
-                       chance, trace);
+                       now_ms_, chance, trace);
   }
 
   /// The address answered for, or "-".
@@ -77,6 +77,7 @@ class Arp : public testing::Test {
   link::Devices devices_;
   std::vector<link::Neighbour> configured_;
   link::NeighbourState neighbours_;
+  std::int64_t now_ms_ = 0;
   Stop stop_;
 };
 
@@ -261,7 +262,7 @@ TEST_F(Arp, NotForUsOrNotArp) {
   NoTrace trace;
   Chance chance;
   EXPECT_EQ(arp_process(cut, world_.fib, world_.interfaces, devices_, configured_, neighbours_,
-                        chance, trace)
+                        now_ms_, chance, trace)
                 .stop.reason,
             DropReason::NOT_SPECIFIED);
 }

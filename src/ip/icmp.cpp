@@ -33,15 +33,16 @@ bool may_answer(const Packet& offender, const Ipv4Header& ip) {
 
 /// To whom, from where and how the message asks for its way. Linux: icmp.c icmp_route_lookup.
 route::Flow flow_back(const Packet& offender, const Ipv4Header& ip, std::uint8_t tos,
-                      const route::Interfaces& interfaces, bool use_inbound_address) {
+                      const route::Interfaces& interfaces, const AnswerPolicy& policy) {
   route::Flow flow;
+  flow.mark = policy.mark_about(offender);
   flow.destination = ip.source_address();
   flow.protocol = wire::protocol::icmp;
   flow.tos = tos & 0xfc;
   flow.uid = 0;
   if (offender.routing.type == RouteType::local)
     flow.source = ip.destination_address();
-  else if (use_inbound_address && offender.ingress != no_device)
+  else if (policy.use_inbound_address && offender.ingress != no_device)
     flow.source = route::select_source_address(interfaces, offender.ingress, ip.source_address(),
                                                route::Scope::link);
   const DeviceId near = offender.ingress != no_device ? offender.ingress : offender.device;
@@ -53,13 +54,13 @@ route::Flow flow_back(const Packet& offender, const Ipv4Header& ip, std::uint8_t
 
 std::optional<Packet> make_error(const Packet& offender, const IcmpError& error,
                                  const route::Fib& fib, const route::Interfaces& interfaces,
-                                 bool use_inbound_address, std::uint8_t ttl, Chance& chance) {
+                                 const AnswerPolicy& policy, Chance& chance) {
   const auto network = offender.network();
   const auto* ip = wire::header_at<Ipv4Header>(network);
   if (ip == nullptr || !may_answer(offender, *ip)) return std::nullopt;
 
   const auto tos = static_cast<std::uint8_t>((ip->tos & 0x1e) | 0xc0);
-  route::Flow flow = flow_back(offender, *ip, tos, interfaces, use_inbound_address);
+  route::Flow flow = flow_back(offender, *ip, tos, interfaces, policy);
   Packet routed;
   NoTrace quiet;
   if (route::output(flow, routed, fib, interfaces, chance, quiet)) return std::nullopt;
@@ -74,11 +75,13 @@ std::optional<Packet> make_error(const Packet& offender, const IcmpError& error,
                                 .destination = ip->source_address(),
                                 .protocol = wire::protocol::icmp,
                                 .tos = tos,
-                                .ttl = ttl};
+                                .ttl = 0};
   Packet packet = Packet::from_ip(
       wire::make_icmp_error(fields, error.type, error.code, error.info,
                             network.first(std::min(fits - headers, network.size()))));
   packet.routing = routed.routing;
+  packet.mark = flow.mark;
+  settle_ttl(packet, policy.default_ttl);
   return packet;
 }
 

@@ -44,7 +44,7 @@ class MakeError : public testing::Test {
   std::optional<Packet> answer(const Packet& packet, bool inbound = false) {
     Chance chance;
     return make_error(packet, {.type = IcmpHeader::time_exceeded}, world_.fib, world_.interfaces,
-                      inbound, 64, chance);
+                      {.default_ttl = 64, .use_inbound_address = inbound}, chance);
   }
 
   static std::string source_of(const std::optional<Packet>& packet) {

@@ -50,18 +50,33 @@ template <Trace T>
 Stop forward(Packet& packet, const route::Interfaces& interfaces,
              std::vector<IcmpError>& errors, T& trace);
 
+/// How a host's stack answers by itself, whatever it answers.
+struct AnswerPolicy {
+  std::uint8_t default_ttl = 64;     ///< net.ipv4.ip_default_ttl
+  bool use_inbound_address = false;  ///< net.ipv4.icmp_errors_use_inbound_ifaddr
+  bool reflect_mark = false;         ///< net.ipv4.fwmark_reflect: the mark of what is answered
+
+  /// The mark of an answer. Linux: include/net/ip.h IP4_REPLY_MARK.
+  [[nodiscard]] std::uint32_t mark_about(const Packet& answered) const {
+    return reflect_mark ? answered.mark : 0;
+  }
+};
+
 /// The error message about `offender`, routed back to its source, source address chosen as the
 /// kernel does; nothing when no error may be sent (errors about errors, fragments, broadcasts).
 /// Linux: net/ipv4/icmp.c __icmp_send.
 [[nodiscard]] std::optional<Packet> make_error(const Packet& offender, const IcmpError& error,
                                                const route::Fib& fib,
                                                const route::Interfaces& interfaces,
-                                               bool use_inbound_address, std::uint8_t ttl,
-                                               Chance& chance);
+                                               const AnswerPolicy& policy, Chance& chance);
 
 /// The ICMP error that an error route answers with; none for blackhole or forwarding off.
 /// Fills the Stop of ip_error. Linux: net/ipv4/route.c ip_error.
 Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
+
+/// A packet of this host whose TTL is 0 is given the one that its route says, or `default_ttl`.
+/// Linux: include/net/ip.h ip_select_ttl; net/ipv4/route.c ip4_dst_hoplimit.
+void settle_ttl(Packet& packet, std::uint8_t default_ttl);
 
 /// True when a packet longer than `mtu_bytes` must be refused for its DF. One that was reassembled
 /// is not: it may leave in pieces as large as those it came in.
@@ -78,7 +93,8 @@ struct LocalPolicy {
   bool listening = true;               ///< a socket takes the packet (TCP, UDP)
   bool ignore_echo = false;            ///< net.ipv4.icmp_echo_ignore_all
   bool ignore_broadcast_echo = true;   ///< net.ipv4.icmp_echo_ignore_broadcasts
-  std::uint8_t ttl = 64;               ///< of what is answered
+  std::uint8_t ttl = 64;               ///< of what is answered; 0: as its route will say
+  bool reflect_mark = false;           ///< net.ipv4.fwmark_reflect
 };
 
 /// What a host answers to a packet delivered to it when no program has to: echo replies, resets,

@@ -147,6 +147,11 @@ LocalAnswer tcp(const Arrived& a) {
   return answer;
 }
 
+LocalAnswer marked(LocalAnswer answer, const Arrived& a) {
+  if (answer.reply && a.policy.reflect_mark) answer.reply->mark = a.packet.mark;
+  return answer;
+}
+
 /// UDP has a length of its own; what lies behind it is nobody's.
 void trim_to_udp_length(Packet& packet) {
   const auto network = packet.network();
@@ -159,6 +164,16 @@ void trim_to_udp_length(Packet& packet) {
 
 }  // namespace
 
+void settle_ttl(Packet& packet, std::uint8_t default_ttl) {
+  const auto network = packet.network();
+  auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  if (ip == nullptr || ip->ttl != 0) return;
+  constexpr std::uint8_t to_group = 1;  // IP_MULTICAST_TTL, unless the program says otherwise
+  ip->ttl = packet.routing.hop_limit != 0 ? packet.routing.hop_limit : default_ttl;
+  if (packet.routing.type == RouteType::multicast) ip->ttl = to_group;
+  ip->checksum = wire::ipv4_header_checksum(network.first(ip->header_bytes()));
+}
+
 template <Trace T>
 LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T&) {
   trim_to_udp_length(packet);
@@ -166,9 +181,9 @@ LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T&) {
   const auto* ip = wire::header_at<wire::Ipv4Header>(network);
   const Arrived arrived{packet, *ip, network.subspan(ip->header_bytes()), policy};
   switch (ip->protocol) {
-    case wire::protocol::icmp: return icmp(arrived);
+    case wire::protocol::icmp: return marked(icmp(arrived), arrived);
     case wire::protocol::udp: return udp(arrived);
-    case wire::protocol::tcp: return tcp(arrived);
+    case wire::protocol::tcp: return marked(tcp(arrived), arrived);
     case wire::protocol::igmp: return delivered(Stage::ip_local_deliver_finish);
     default: break;
   }

@@ -61,6 +61,9 @@ struct VxlanOptions {
   TunnelDf df = TunnelDf::unset;     ///< of the outer header; inherit: the inner IPv4 header's
   std::uint8_t ttl = 0;              ///< of the outer header; 0: the kernel's own choice
   bool ttl_inherit = false;          ///< the inner IPv4 header's
+  std::uint8_t tos = 0;              ///< of the outer header, without ECN
+  bool tos_inherit = false;          ///< the inner IPv4 header's
+  std::vector<std::string> others;   ///< options set that are not modelled, as `ip` names them
 };
 
 enum class MacvlanMode : std::uint8_t { private_, vepa, bridge, passthru, source };
@@ -88,6 +91,7 @@ struct Device {
   BridgeOptions bridge;              ///< kind bridge
   VxlanOptions vxlan;                ///< kind vxlan
   std::optional<BridgePort> port;    ///< set when master is a bridge
+  std::optional<std::uint32_t> group;  ///< `ip link … group`; not set: not known by number
   bool xdp = false;                  ///< an XDP program is attached
   std::vector<std::string> foreign_slaves;  ///< bond/team: names, for print
 

@@ -56,6 +56,7 @@ struct NeighbourState {
     NudState state = NudState::none;
     wire::MacAddress mac;
     bool assumed = false;            ///< taken to answer: it is outside this machine
+    std::optional<std::int64_t> updated_ms;  ///< State time of what ARP last said; not set: before
     std::uint32_t request = 0;       ///< Packet::number of the ARP request that is out
     std::vector<Packet> waiting;     ///< arp_queue
   };

@@ -9,7 +9,7 @@
 namespace wayout::link {
 namespace {
 
-constexpr std::uint8_t default_ttl = 64;
+constexpr std::uint8_t multicast_ttl = 1;
 constexpr std::uint8_t ecn_mask = 3, ecn_ect0 = 2, ecn_ce = 3;
 
 /// RFC 6040 in the kernel's reading: congestion marked inside is not repeated outside.
@@ -57,19 +57,22 @@ Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
 
   wire::Ipv4Fields ip{.source = options.local,
                       .destination = remote.address,
-                      .ttl = options.ttl != 0 ? options.ttl : default_ttl,
+                      .tos = options.tos,
+                      .ttl = options.ttl,
                       .dont_fragment = options.df == TunnelDf::set};
   std::span<const std::uint8_t> flow =
       std::span(inner).first(std::min<std::size_t>(inner.size(), 14));
   const auto* inner_ip = wire::header_at<wire::Ipv4Header>(frame.network());
   if (frame.ethertype == wire::ethertype::ipv4 && inner_ip != nullptr) {
-    ip.tos = outer_ecn(inner_ip->tos);
+    ip.tos |= outer_ecn(inner_ip->tos);
+    if (options.tos_inherit) ip.tos |= inner_ip->tos & ~ecn_mask;
     if (options.ttl_inherit) ip.ttl = inner_ip->ttl;
     if (options.df == TunnelDf::inherit) ip.dont_fragment = inner_ip->has_dont_fragment();
     // Addresses and, without IP options, ports.
     constexpr std::size_t from = 12, bytes = 12;
     flow = frame.network().subspan(from, std::min(bytes, frame.network().size() - from));
   }
+  if (ip.ttl == 0 && remote.address.is_multicast()) ip.ttl = multicast_ttl;
   Packet outer = Packet::from_ip(wire::make_udp(ip, source_port_of(flow), remote.port, payload));
   outer.mark = frame.mark;
   return outer;

@@ -22,12 +22,12 @@ struct VxlanRemote {
 };
 
 /// The datagram that carries `frame` to `remote`, as a local packet without link header: TTL and DF
-/// as the options say (by default 64 and off), ECN of an inner IPv4 header kept, and `options.local`
+/// as the options say (by default 0, which its route settles, and off), ECN of an inner IPv4 header kept, and `options.local`
 /// as source, which is 0.0.0.0 when the route is to choose it (checksum made for it all the same).
 /// The UDP source port depends on the inner flow only; it is in the kernel's range, but not the
 /// kernel's number.
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit_one.
-/// Not modelled: the tos option; group policy and other extensions; IPv6 underlay.
+/// Not modelled: VxlanOptions::others; IPv6 underlay.
 [[nodiscard]] Packet vxlan_encapsulate(const Packet& frame, const VxlanOptions& options,
                                        const VxlanRemote& remote);
 

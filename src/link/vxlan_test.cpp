@@ -53,14 +53,14 @@ TEST(VxlanEncapsulate, MakesTheKernelsDatagram) {
   EXPECT_LE(ours->source_port, 60999);
 }
 
-// Recorded: tos 0xb9, ttl 3, DF inside became tos 0x01, ttl 64, no DF outside.
+// Recorded: tos 0xb9, ttl 3, DF inside became tos 0x01, the host's own ttl, no DF outside.
 TEST(VxlanEncapsulate, OuterHeaderTakesOnlyEcnFromTheInner) {
   const std::pair<std::uint8_t, std::uint8_t> rows[] = {
       {0xb9, 0x01}, {0xb8, 0x00}, {0x02, 0x02}, {0x03, 0x02}};
   for (const auto& [inner, outer_tos] : rows) {
     const Packet outer = vxlan_encapsulate(inner_frame(inner), options, remote);
     EXPECT_EQ(outer_ip(outer).tos, outer_tos);
-    EXPECT_EQ(outer_ip(outer).ttl, 64);
+    EXPECT_EQ(outer_ip(outer).ttl, 0);
     EXPECT_FALSE(outer_ip(outer).has_dont_fragment());
   }
 }

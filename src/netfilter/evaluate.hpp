@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "conntrack/table.hpp"
+#include "ip/ip.hpp"
 #include "link/device.hpp"
 #include "netfilter/hooks.hpp"
 #include "netfilter/ipset.hpp"
@@ -107,8 +108,7 @@ struct Surroundings {
   const route::Interfaces& interfaces;
   const route::Fib& fib;
   const conntrack::Config& conntrack_config;
-  std::uint8_t default_ttl = 64;              ///< net.ipv4.ip_default_ttl, of what REJECT sends
-  bool errors_use_inbound_address = false;    ///< net.ipv4.icmp_errors_use_inbound_ifaddr
+  ip::AnswerPolicy answers;                   ///< of what REJECT sends
 };
 
 /// What a hook may change besides the packet. Packets that targets make (resets, ICMP errors) go to

@@ -60,9 +60,9 @@ void send_unreachable(RejectWith with, const Situation& at) {
   if (at.is_later_fragment() || is_sending_icmp(at)) return;
   if (!has_no_such_checksum(at.ip().protocol) && !sums_up(at)) return;
   const ip::IcmpError error{.type = wire::IcmpHeader::unreachable, .code = unreachable_code(with)};
-  std::optional<Packet> answer = ip::make_error(
-      at.packet, error, at.around.fib, at.around.interfaces, at.around.errors_use_inbound_address,
-      at.around.default_ttl, at.changes.chance);
+  std::optional<Packet> answer = ip::make_error(at.packet, error, at.around.fib,
+                                                at.around.interfaces, at.around.answers,
+                                                at.changes.chance);
   if (!answer) return;
   attach(*answer, at);
   at.changes.made.push_back(std::move(*answer));
@@ -73,7 +73,7 @@ void send_unreachable(RejectWith with, const Situation& at) {
 Packet make_reset(const wire::TcpHeader& tcp, const Situation& at) {
   const wire::Ipv4Fields ip{.source = at.ip().destination_address(),
                             .destination = at.ip().source_address(),
-                            .ttl = at.around.default_ttl,
+                            .ttl = 0,
                             .dont_fragment = true};
   wire::TcpFields reset{.source_port = tcp.destination_port,
                         .destination_port = tcp.source_port,
@@ -121,12 +121,14 @@ void send_reset(const Situation& at) {
       type == RouteType::multicast)
     return;
   Packet reset = make_reset(*tcp, at);
+  reset.mark = at.around.answers.mark_about(at.packet);
   route::Flow flow = route::flow_of(reset);
   flow.any_source = true;
   NoTrace quiet;
   const Stop unreachable = route::output(flow, reset, at.around.fib, at.around.interfaces,
                                          at.changes.chance, quiet);
   if (unreachable) return;
+  ip::settle_ttl(reset, at.around.answers.default_ttl);
   attach(reset, at);
   close_connection(at);
   if (at.packet.bridge_port_in != no_device) put_link_header(reset, at);

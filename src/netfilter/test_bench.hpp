@@ -122,7 +122,7 @@ class TestBench {
   }
 
   [[nodiscard]] Surroundings surroundings() const {
-    return {netfilter, devices, interfaces, fib, conntrack_config, default_ttl};
+    return {netfilter, devices, interfaces, fib, conntrack_config, {.default_ttl = default_ttl}};
   }
   Writable writable() { return {state, connections, chance, made, now_ms}; }
 

@@ -105,14 +105,15 @@ void Packet::replace_network(std::span<const std::uint8_t> bytes) {
 void Packet::scrub(bool same_namespace) {
   type = PacketType::host;
   ingress = no_device;
-  local = false;
+  local = by_socket = false;
   routing = {};
   connection = no_connection;
   ctinfo = CtInfo::none;
   has_template_zone = false;
   zone_original = zone_reply = 0;
   bridge_port_in = bridge_port_out = no_device;
-  hooks_done_at_bridge = bridged_dnat = false;
+  hooks_done_at_bridge = bridged_dnat = arp_answered = false;
+  bound = no_device;
   fragment_max_bytes = 0;
   fragment_dont = false;
   fragment_payloads.clear();

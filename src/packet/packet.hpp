@@ -45,6 +45,7 @@ struct Routing {
   wire::IpAddress gateway;             ///< not set: the destination itself is the next hop
   wire::IpAddress preferred_source;    ///< the route's `src`, not set: none
   std::uint32_t mtu_bytes = 0;         ///< the route's `mtu` metric; 0: the device's
+  std::uint8_t hop_limit = 0;          ///< the route's `hoplimit` metric; 0: ip_default_ttl
   bool redirect = false;               ///< the sender should be told a better way (RTCF_DOREDIRECT)
   bool error = false;                  ///< an error route: ip_error() ends the packet
   bool on_link_scope = false;          ///< scope link: destination directly connected
@@ -132,8 +133,11 @@ class Packet {
   Routing routing;
   Sender sender;
   bool local = false;                ///< made by this host
+  DeviceId bound = no_device;        ///< of a packet made here: its route must leave by this device
+  bool by_socket = false;            ///< a program's socket sends it, and asks for its route
   bool hooks_done_at_bridge = false; ///< PREROUTING already ran in br_netfilter
   bool bridged_dnat = false;
+  bool arp_answered = false;         ///< a bridge knows the target: not for ports that suppress ARP
   std::uint32_t fragment_max_bytes = 0;  ///< largest fragment it was reassembled from
   bool fragment_dont = false;            ///< DF stood on the largest fragment
   std::vector<std::uint16_t> fragment_payloads;  ///< what each of them carried, bytes, in order

@@ -81,6 +81,8 @@ enum class DropReason : std::uint8_t {
   X(icmp_send, "__icmp_send")                                                                     \
   X(ip_route_output, "ip_route_output_key_hash")                                                  \
   X(ip_route_me_harder, "ip_route_me_harder")                                                     \
+  X(tcp_v4_connect, "tcp_v4_connect")                                                             \
+  X(udp_sendmsg, "udp_sendmsg")                                                                   \
   X(ip_output, "ip_output")                                                                       \
   X(ip_fragment, "ip_do_fragment")                                                                \
   X(neigh_resolve_output, "neigh_resolve_output")                                                 \
@@ -134,6 +136,13 @@ enum class CauseKind : std::uint8_t {
   unmodelled,  ///< value: position in Host::unmodelled
 };
 
+enum class SocketCause : std::uint32_t {
+  nobody_listens,
+  connects,   ///< whether the sending program connects its socket (and so asks for its route twice)
+  broadcast,  ///< whether the sending program may send to all (SO_BROADCAST)
+  answers_from,  ///< which address a program answers from
+  source_port,   ///< which port the asking program's socket gets
+};
 enum class BridgeCause : std::uint32_t {
   none,
   port_state,      ///< not forwarding
@@ -178,6 +187,7 @@ enum class AddressCause : std::uint32_t {
   no_source,       ///< no address to send from
   not_owned,       ///< a rule gave it a source address that nobody owns
   not_known_there, ///< its private source is this host's, but not of the network it was sent into
+  not_unicast,     ///< TCP is for one host: this is a broadcast or multicast address
 };
 enum class DeviceCause : std::uint32_t {
   none,
@@ -191,11 +201,6 @@ enum class DeviceCause : std::uint32_t {
   unknown_vni,
   no_vlan,       ///< tagged frame, no VLAN device for it
   discards,      ///< a dummy device: it swallows what is sent
-};
-enum class SocketCause : std::uint32_t {
-  none,            ///< nothing listens
-  answers_from,    ///< which address a program answers from
-  source_port,     ///< which port the asking program's socket gets
 };
 enum class PacketCause : std::uint32_t {
   none,
@@ -250,7 +255,7 @@ class Cause {
   static constexpr Cause on_device(DeviceCause why, DeviceId device) {
     return {CauseKind::device, device, static_cast<std::uint32_t>(why)};
   }
-  static constexpr Cause socket(SocketCause why = SocketCause::none) {
+  static constexpr Cause socket(SocketCause why = SocketCause::nobody_listens) {
     return {CauseKind::socket, 0, static_cast<std::uint32_t>(why)};
   }
   static constexpr Cause packet(PacketCause why) {
@@ -287,15 +292,22 @@ struct [[nodiscard]] Stop {
   Stage stage = Stage::none;
   DropReason reason = DropReason::none;
   Cause cause;
+  std::uint32_t cause_elsewhere = 0;  ///< 1 + the host that the cause points into; 0: where it ended
 
   constexpr explicit operator bool() const { return fate != Fate::on_its_way; }
 
   static constexpr Stop go_on() { return {}; }
   static constexpr Stop drop(Stage stage, DropReason reason, Cause cause) {
-    return {Fate::dropped, stage, reason, cause};
+    return {Fate::dropped, stage, reason, cause, 0};
+  }
+  /// The same for a cause in the configuration of another host (position in Machine::hosts).
+  [[nodiscard]] constexpr Stop blaming(std::uint32_t host) const {
+    Stop blamed = *this;
+    blamed.cause_elsewhere = host + 1;
+    return blamed;
   }
   static constexpr Stop end(Fate fate, Stage stage, Cause cause = {}) {
-    return {fate, stage, DropReason::none, cause};
+    return {fate, stage, DropReason::none, cause, 0};
   }
 };
 

@@ -69,10 +69,9 @@ Stop bridge_prerouting(Packet& packet, DeviceId port, DeviceId bridge, Stack& st
   packet.bridge_port_in = port;
   packet.device = bridge;
   const auto before = wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
-  stop = defragment(packet, Hook::prerouting, stack, trace);
-  if (!stop) stop = hook(Hook::prerouting, packet, bridge, no_device, stack, trace);
+  if (Stop held = defragment(packet, Hook::prerouting, stack, trace)) return held;
+  if (Stop ended = hook(Hook::prerouting, packet, bridge, no_device, stack, trace)) return ended;
   packet.device = port;
-  if (stop) return stop;
   packet.hooks_done_at_bridge = true;
   const auto after = wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
   return before == after ? Stop::go_on() : redirect_frame(packet, bridge, stack, trace);
@@ -97,7 +96,9 @@ Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, 
   const std::uint32_t mtu = stack.host.devices[port].mtu_bytes;
   const std::size_t size = packet.network().size();
   if (size <= mtu && packet.fragment_max_bytes == 0) return Stop::go_on();
-  if (size > mtu && ip::must_not_fragment(packet, mtu))
+  // It is never cut into smaller pieces than those it came in, DF or not.
+  const bool too_big = size > mtu && ip::must_not_fragment(packet, mtu);
+  if (too_big || packet.fragment_max_bytes > mtu)
     return Stop::drop(Stage::br_nf_dev_queue_xmit, DropReason::NOT_SPECIFIED, Cause::mtu(port, mtu));
   for (Packet& piece : ip::fragment(packet, mtu)) {
     piece.device = port;
@@ -151,6 +152,7 @@ template <Trace T>
 Stop bridge_onward(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
   if (port == no_device) meet_bridge_chains(Hook::output, packet, bridge, stack, trace);
+  if (Stop stop = answer_for_neighbours(packet, port, bridge, stack, trace)) return stop;
   bridge::Decision decision;
   if (Stop stop = bridge::decide(packet, bridge, port, host.devices, host.bridging,
                                  stack.state.bridges, stack.state.now_ms, decision, trace))

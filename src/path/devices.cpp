@@ -190,6 +190,7 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
     Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
     outer.number = packet.number;
     outer.local = true;
+    outer.bound = device.lower;
     if (Stop stop = refuse_too_big(packet, outer, stack))
       refused = stop;
     else
@@ -221,7 +222,8 @@ Stop transmit_veth(Packet& packet, Stack& stack, T&) {
   const link::Device& other = device_at(stack, peer);
   if (!link::fits_mtu(packet, other.mtu_bytes))
     return Stop::drop(Stage::dev_forward_skb, DropReason::NOT_SPECIFIED,
-                      Cause::mtu(packet.device, other.mtu_bytes));
+                      Cause::mtu(peer.device, other.mtu_bytes))
+        .blaming(peer.host);
   return hand_over(packet, Handover::How::to_peer, peer, Stage::veth_xmit, stack);
 }
 

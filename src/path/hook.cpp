@@ -29,8 +29,7 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
   const host::Host& host = stack.host;
   std::vector<Packet> made;
   const netfilter::Surroundings around{host.netfilter, host.devices, host.interfaces, host.fib,
-                                       host.conntrack_config, host.ip.default_ttl,
-                                       host.ip.icmp_errors_use_inbound_ifaddr};
+                                       host.conntrack_config, answer_policy(host)};
   netfilter::Writable changes{stack.state.rules, stack.state.connections, stack.chance, made,
                               stack.state.now_ms};
   netfilter::Cursor cursor;

@@ -7,7 +7,6 @@
 #include "bridge/vxlan_fdb.hpp"
 #include "ip/arp.hpp"
 #include "link/vxlan.hpp"
-#include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::path {
@@ -38,6 +37,12 @@ bool somebody_listens(const Packet& packet, const Stack& stack) {
 
 }  // namespace
 
+ip::AnswerPolicy answer_policy(const host::Host& host) {
+  return {.default_ttl = host.ip.default_ttl,
+          .use_inbound_address = host.ip.icmp_errors_use_inbound_ifaddr,
+          .reflect_mark = host.ip.fwmark_reflect};
+}
+
 void send_answer(Packet answer, const Packet& about, Stack& stack) {
   answer.number = stack.next_packet++;
   answer.answers = about.number;
@@ -51,8 +56,7 @@ void send_answer(Packet answer, const Packet& about, Stack& stack) {
 void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack) {
   const host::Host& host = stack.host;
   std::optional<Packet> made =
-      ip::make_error(offender, error, host.fib, host.interfaces,
-                     host.ip.icmp_errors_use_inbound_ifaddr, host.ip.default_ttl, stack.chance);
+      ip::make_error(offender, error, host.fib, host.interfaces, answer_policy(host), stack.chance);
   if (!made) return;
   // It belongs to the offender's connection, as going the other way. Linux: nf_conntrack_attach.
   made->connection = offender.connection;
@@ -62,41 +66,6 @@ void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack
     made->ctinfo = original ? CtInfo::related_reply : CtInfo::related;
   }
   send_answer(std::move(*made), offender, stack);
-}
-
-template <Trace T>
-Stop route_in(Packet& packet, Stack& stack, T& trace) {
-  if (packet.routing.decided) return Stop::go_on();  // looped back: it keeps the route it was sent by
-  const host::Host& host = stack.host;
-  return route::input(packet, host.fib, host.interfaces, stack.chance, trace);
-}
-
-/// A socket that is not bound takes the source that routing chose.
-void set_source(Packet& packet, const wire::IpAddress& source) {
-  auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
-  ip->source = source.v4();
-  ip->checksum = wire::ipv4_header_checksum(packet.network().first(ip->header_bytes()));
-  const auto segment = packet.network().subspan(ip->header_bytes());
-  if (ip->protocol == wire::protocol::tcp) {
-    wire::header_at<wire::TcpHeader>(segment)->checksum = wire::transport_checksum(
-        source, ip->destination_address(), ip->protocol, segment, offsetof(wire::TcpHeader, checksum));
-  } else if (ip->protocol == wire::protocol::udp) {
-    const std::uint16_t sum = wire::transport_checksum(source, ip->destination_address(), ip->protocol,
-                                                       segment, offsetof(wire::UdpHeader, checksum));
-    wire::header_at<wire::UdpHeader>(segment)->checksum = sum == 0 ? 0xffff : sum;
-  }
-}
-
-template <Trace T>
-Stop route_out(Packet& packet, Stack& stack, T& trace) {
-  if (packet.routing.decided) return Stop::go_on();
-  const host::Host& host = stack.host;
-  route::Flow flow = route::flow_of(packet);
-  const bool choose_source = flow.source.is_unspecified();
-  if (choose_source) flow.source = {};
-  const Stop stop = route::output(flow, packet, host.fib, host.interfaces, stack.chance, trace);
-  if (!stop && choose_source) set_source(packet, flow.source);
-  return stop;
 }
 
 bool is_for_us(const Packet& packet) {
@@ -110,6 +79,17 @@ namespace {
 bool carries_vxlan(const Packet& packet, const link::Devices& devices) {
   const route::Flow flow = route::flow_of(packet);
   return flow.protocol == wire::protocol::udp && link::vxlan_listens(devices, flow.dport);
+}
+
+/// A VXLAN device that is down does not listen, and nobody else will on its port.
+void blame_vxlan_down(const Packet& packet, const link::Devices& devices, Stop& stop) {
+  const route::Flow flow = route::flow_of(packet);
+  if (stop.reason != DropReason::NO_SOCKET || flow.protocol != wire::protocol::udp) return;
+  for (DeviceId id = 1; id < devices.size(); ++id) {
+    const link::Device& device = devices[id];
+    if (device.kind == link::DeviceKind::vxlan && !device.up && device.vxlan.port == flow.dport)
+      stop.cause = Cause::on_device(DeviceCause::down, id);
+  }
 }
 
 /// The frame inside goes on as one received on the VXLAN device.
@@ -128,6 +108,30 @@ Stop unwrap_vxlan(const Packet& packet, Stack& stack, T& trace) {
 
 }  // namespace
 
+namespace {
+
+/// The mark of the packet that opens a TCP connection may become that of everything this end sends
+/// on it. Linux: include/net/inet_sock.h inet_request_mark.
+void keep_accepted_mark(const Packet& packet, Stack& stack) {
+  if (!stack.host.ip.tcp_fwmark_accept || packet.mark == 0) return;
+  const route::Flow flow = route::flow_of(packet);
+  if (flow.protocol != wire::protocol::tcp) return;
+  const auto network = packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  const auto* tcp = wire::header_at<wire::TcpHeader>(network, ip->header_bytes());
+  if (tcp == nullptr || (tcp->flags & (wire::TcpHeader::syn | wire::TcpHeader::ack)) !=
+                            wire::TcpHeader::syn)
+    return;
+  stack.accepted.push_back({{.protocol = flow.protocol,
+                             .local = flow.destination,
+                             .remote = flow.source,
+                             .local_port = flow.dport,
+                             .remote_port = flow.sport},
+                            packet.mark});
+}
+
+}  // namespace
+
 template <Trace T>
 Stop deliver(Packet& packet, Stack& stack, T& trace) {
   if (Stop stop = defragment(packet, Hook::input, stack, trace)) return stop;
@@ -139,8 +143,11 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
                   {.listening = somebody_listens(packet, stack),
                    .ignore_echo = config.icmp_echo_ignore_all,
                    .ignore_broadcast_echo = config.icmp_echo_ignore_broadcasts,
-                   .ttl = config.default_ttl},
+                   .ttl = 0,  // as its route says
+                   .reflect_mark = config.fwmark_reflect},
                   trace);
+  if (answer.stop.fate == Fate::delivered) keep_accepted_mark(packet, stack);
+  blame_vxlan_down(packet, stack.host.devices, answer.stop);
   if (answer.reply) send_answer(std::move(*answer.reply), packet, stack);
   if (answer.error) {
     // UDP lets go of the connection before it looks for a socket (nf_reset_ct): the error about a
@@ -226,7 +233,7 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
   meet_unmodelled(arp_family, Hook::input, packet.answers, packet.device, stack, trace);
   ip::ArpResult result =
       ip::arp_process(packet, host.fib, host.interfaces, host.devices, host.neighbours,
-                      stack.state.neighbours, stack.chance, trace);
+                      stack.state.neighbours, stack.state.now_ms, stack.chance, trace);
   if (result.answer) {
     result.answer->device = packet.device;
     result.answer->number = stack.next_packet++;
@@ -244,8 +251,6 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
 }
 
 #define WAYOUT_INSTANTIATE(T)                                    \
-  template Stop route_in(Packet&, Stack&, T&);                   \
-  template Stop route_out(Packet&, Stack&, T&);                  \
   template Stop deliver(Packet&, Stack&, T&);                    \
   template Stop error_route(Packet&, Stack&, T&);                \
   template Stop forward(Packet&, Stack&, T&);                    \

@@ -15,17 +15,21 @@ constexpr wire::MacAddress outsider_mac{{0x02, 0x00, 0x00, 0x0f, 0xff, 0xfe}};
 /// The kernel asks three times, a second apart, and gives up a second later.
 constexpr std::int64_t solicit_ms = 3000;
 
-/// How much the end of an ARP request says about why it was not answered.
-int weight(const Stop& stop) {
+/// How much the end of an ARP request says about why it was not answered. In a tunnel it ends as
+/// the packet that carries it.
+int weight(const JourneyEnd& end) {
+  const Stop& stop = end.stop;
   if (stop.fate != Fate::dropped) return 0;
+  const bool carried = end.packet.ethertype == wire::ethertype::ipv4;
   switch (stop.cause.kind()) {
     case CauseKind::sysctl: return 5;
+    case CauseKind::no_route:  // of a proxy
     case CauseKind::bridge:
     case CauseKind::mtu: return 4;
     case CauseKind::device:
       return stop.cause.value() == static_cast<std::uint32_t>(DeviceCause::other_host) ? 1 : 4;
-    case CauseKind::address: return 2;
-    default: return 1;
+    case CauseKind::address: return carried ? 4 : 2;
+    default: return carried ? 4 : 1;
   }
 }
 
@@ -49,13 +53,13 @@ Stack& Journey::stack(std::uint32_t host) {
 }
 
 void Journey::send(std::uint32_t host, Packet packet) {
-  packet.local = true;
-  stack(host).work.push_back({Work::Kind::send, std::move(packet)});
+  packet.local = packet.by_socket = true;
+  give(host, {Work::Kind::send, std::move(packet)});
 }
 
 void Journey::receive(host::DeviceRef at, Packet frame) {
   frame.device = at.device;
-  stack(at.host).work.push_back({Work::Kind::receive, std::move(frame)});
+  give(at.host, {Work::Kind::receive, std::move(frame)});
 }
 
 void Journey::listen(std::uint32_t host, const Socket& socket) {
@@ -64,17 +68,25 @@ void Journey::listen(std::uint32_t host, const Socket& socket) {
 
 bool Journey::run() {
   for (bool busy = true; busy;) {
-    busy = false;
-    for (std::uint32_t host = 0; host < places_.size(); ++host) {
-      if (!places_[host] || places_[host]->stack.work.empty()) continue;
-      busy = true;
+    while (!ready_.empty()) {
+      const std::uint32_t host = ready_.front();
+      ready_.pop_front();
       if (!work(host)) return false;
     }
-    if (busy) continue;
-    for (std::uint32_t host = 0; host < places_.size(); ++host)
-      busy = (places_[host] && settle_neighbours(host)) || busy;
+    busy = false;
+    for (std::uint32_t host = 0; host < places_.size(); ++host) {
+      if (!places_[host]) continue;
+      busy = settle_neighbours(host) || busy;
+      if (!places_[host]->stack.work.empty()) ready_.push_back(host);
+    }
   }
   return true;
+}
+
+void Journey::give(std::uint32_t host, Work work) {
+  Stack& here = stack(host);
+  if (here.work.empty()) ready_.push_back(host);
+  here.work.push_back(std::move(work));
 }
 
 bool Journey::work(std::uint32_t host) {
@@ -82,8 +94,11 @@ bool Journey::work(std::uint32_t host) {
   trace_.on_host(host);
   chance_.on_host(host);
   const bool at_rest = drain(here, budget_, trace_);
-  for (Ended& ended : here.ended)
-    ends_.push_back({host, host, std::move(ended.packet), ended.stop});
+  for (Ended& ended : here.ended) {
+    const std::uint32_t elsewhere = ended.stop.cause_elsewhere;
+    const std::uint32_t cause_host = elsewhere == 0 ? host : elsewhere - 1;
+    ends_.push_back({host, cause_host, std::move(ended.packet), ended.stop});
+  }
   here.ended.clear();
   std::vector<Handover> handovers = std::move(here.handovers);
   here.handovers.clear();
@@ -102,7 +117,7 @@ void Journey::carry(Handover handover) {
   frame.local = false;
   const auto kind = handover.how == Handover::How::to_lower ? Work::Kind::transmit
                                                             : Work::Kind::receive;
-  stack(handover.to.host).work.push_back({kind, std::move(frame)});
+  give(handover.to.host, {kind, std::move(frame)});
 }
 
 bool Journey::left_machine(std::uint32_t packet) const {
@@ -179,14 +194,14 @@ std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, s
   const auto telling = [&](const JourneyEnd& e) {
     const bool has_it = wanted.is_set() && e.packet.number == request &&
                         machine_.hosts[e.host].interfaces.owner_of(wanted) != no_device;
-    return weight(e.stop) + (has_it && weight(e.stop) > 2 ? most : 0);
+    return weight(e) + (has_it && weight(e) > 2 ? most : 0);
   };
   const JourneyEnd* best = nullptr;
   for (const JourneyEnd& e : ends_) {
     const bool about_it = e.packet.number == request || e.packet.answers == request;
     if (about_it && (best == nullptr || telling(e) > telling(*best))) best = &e;
   }
-  if (best != nullptr && weight(best->stop) > 2) return {best->cause_host, best->stop.cause};
+  if (best != nullptr && weight(*best) > 2) return {best->cause_host, best->stop.cause};
   // A port that the flood left out (isolated, flooding off) may be the one that would have known.
   for (const Step& step : trace_.steps())
     if (step.packet == request && step.did == Did::passed_over && step.by.kind() == CauseKind::bridge)

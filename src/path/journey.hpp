@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -55,6 +56,8 @@ class Journey {
   };
 
   Stack& stack(std::uint32_t host);
+  /// Something to do for a namespace, which gets its turn behind those that have work already.
+  void give(std::uint32_t host, Work work);
   /// Let one namespace work, and carry what leaves it to the other ends.
   bool work(std::uint32_t host);
   void carry(Handover handover);
@@ -74,6 +77,7 @@ class Journey {
   Chance& chance_;
   StepTrace& trace_;
   std::vector<std::unique_ptr<Place>> places_;  ///< by host
+  std::deque<std::uint32_t> ready_;             ///< namespaces with work, each once, by turns
   std::vector<JourneyEnd> ends_;
   std::vector<Departure> departures_;
   std::uint32_t next_packet_ = 1;

@@ -58,6 +58,12 @@ struct Socket {
   std::uint16_t local_port = 0, remote_port = 0;  ///< ICMP: both the id
 };
 
+/// A TCP socket that came of a listening one, which packets of its own carry this mark.
+struct AcceptedSocket {
+  Socket ends;
+  std::uint32_t mark = 0;
+};
+
 struct Stack {
   std::uint32_t number = 0;                   ///< position in Machine::hosts
   const host::Host& host;
@@ -66,6 +72,7 @@ struct Stack {
   const host::Machine& machine;               ///< where each device's other end is
   std::uint32_t& next_packet;                 ///< numbers for packets made here
   std::vector<Socket> sockets;
+  std::vector<AcceptedSocket> accepted;       ///< those with a mark
 
   std::deque<Work> work;
   std::vector<Handover> handovers;

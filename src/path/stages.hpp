@@ -25,6 +25,14 @@ Stop bridged(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop bridge_onward(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace);
 
+/// A bridge answers an ARP request for a neighbour it knows, where ports say so (proxy_arp,
+/// neigh_suppress), and keeps what it knows from ports that suppress ARP.
+/// Linux: net/bridge/br_arp_nd_proxy.c br_do_proxy_suppress_arp.
+/// Ends: Fate::undecided where the bridge filters VLANs. Changes: packet.arp_answered.
+/// Not modelled: proxy_arp_wifi, neigh_vlan_suppress.
+template <Trace T>
+Stop answer_for_neighbours(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace);
+
 /// ARP ends here, whatever is done with it; IPv4 goes on; any other ethertype has no handler.
 template <Trace T>
 Stop arp(Packet& packet, Stack& stack, T& trace);
@@ -51,6 +59,9 @@ Stop route_in(Packet& packet, Stack& stack, T& trace);
 /// The routing decision, and the source address, for a packet made here.
 template <Trace T>
 Stop route_out(Packet& packet, Stack& stack, T& trace);
+
+/// How this namespace's stack answers by itself.
+[[nodiscard]] ip::AnswerPolicy answer_policy(const host::Host& host);
 
 /// Once the way is known: IP options, layer-2 class; errors go back. Linux: ip_input.c
 /// ip_rcv_finish_core.

@@ -44,7 +44,7 @@ void end(Packet packet, Stop stop, Stack& stack, T& trace) {
                 .fate = stop.fate,
                 .reason = stop.reason,
                 .device = packet.device,
-                .by = stop.cause,
+                .by = stop.cause_elsewhere == 0 ? stop.cause : Cause{},
                 .packet = packet.number});
   }
   stack.ended.push_back({std::move(packet), stop});

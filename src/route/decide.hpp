@@ -71,6 +71,10 @@ template <Trace T>
 Stop output(Flow& flow, Packet& packet, const Fib& fib, const Interfaces& interfaces,
             Chance& chance, T& trace);
 
+/// What output() tells of a decision, for who had to ask more than once for it.
+template <Trace T>
+void tell_output(const Packet& packet, const Flow& flow, bool source_chosen, T& trace);
+
 /// The flow by which `packet`'s headers ask: source, destination, TOS, protocol, ports, mark, uid.
 /// Ports only of whole packets. A packet without sender asks as root, as the kernel's own do.
 [[nodiscard]] Flow flow_of(const Packet& packet);

@@ -62,7 +62,7 @@ void Fib::index_devices(const Interfaces& interfaces) {
   loopback_ = no_device;
   for (DeviceId id = 0; id < interfaces.size(); ++id) {
     const Interface& interface = interfaces[id];
-    devices_.push_back({interface.up, interface.carrier,
+    devices_.push_back({interface.up, interface.carrier, interface.group,
                         interfaces.either(id, &Ipv4Conf::ignore_routes_with_linkdown),
                         interfaces.l3_domain(id), interface.vrf_table});
     if (interface.loopback && loopback_ == no_device) loopback_ = id;
@@ -309,7 +309,8 @@ void Fib::select_path(FibResult& result, const Flow& flow, bool local,
   const auto defaults = equal_defaults(result, flow);
   if (defaults.size() < 2) return;
   const auto options = static_cast<std::uint32_t>(defaults.size());
-  result.route = defaults[chance.choose(Cause::route(result.route), options)];
+  const std::uint64_t to = flow.destination.v4() + std::uint64_t{1};  // whoever asks
+  result.route = defaults[chance.choose_for(to, Cause::route(result.route), options)];
   result.nexthop = 0;
   result.cause = Cause::route(result.route);
 }

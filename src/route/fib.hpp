@@ -55,6 +55,7 @@ struct Route {
   wire::IpAddress preferred_source;  ///< `src`
   std::uint32_t mtu_bytes = 0;       ///< metric `mtu`; 0: none
   bool mtu_locked = false;
+  std::uint8_t hop_limit = 0;        ///< metric `hoplimit`; 0: none
   std::uint32_t nexthop_id = 0;      ///< nexthop object; 0: none
   bool synthesized = false;          ///< not read: made from an address by add_implied_routes()
   std::vector<Nexthop> nexthops;     ///< empty for blackhole and its kin
@@ -79,6 +80,7 @@ struct Rule {
   std::uint8_t ip_protocol = 0;
   std::uint16_t sport_low = 0, sport_high = 0, dport_low = 0, dport_high = 0;  ///< high 0: any
   std::optional<std::pair<std::uint32_t, std::uint32_t>> uid_range;
+  std::uint64_t tunnel_id = 0;       ///< `tun_id`: only of packets with metadata; 0: any
   bool l3mdev = false;
   RuleAction action = RuleAction::to_table;
   std::uint32_t table = 0;
@@ -86,7 +88,7 @@ struct Rule {
   std::int32_t suppress_prefix_length = -1;
   std::int64_t suppress_ifgroup = -1;
   std::uint8_t protocol = 0;         ///< RTPROT_*
-  bool unmodelled = false;           ///< a selector we do not know (tun_id, …)
+  bool unmodelled = false;           ///< a selector we do not know (dscp, …)
 
   bool operator==(const Rule&) const = default;
 };
@@ -200,6 +202,7 @@ class Fib {
   struct DeviceFacts {
     bool up = false;
     bool carrier = false;
+    std::optional<std::uint32_t> group;
     bool ignores_linkdown = false;   ///< conf.all or its own ignore_routes_with_linkdown
     DeviceId l3_domain = no_device;
     std::uint32_t vrf_table = 0;
@@ -233,6 +236,8 @@ class Fib {
 
   [[nodiscard]] bool rule_matches(std::uint32_t position, const Flow& flow, Chance& chance) const;
   [[nodiscard]] bool devices_match(std::uint32_t position, const Flow& flow) const;
+  [[nodiscard]] bool suppresses_group(std::uint32_t position, const FibResult& found,
+                                      const Flow& flow, Chance& chance) const;
   [[nodiscard]] FibResult apply_rule(std::uint32_t position, const Flow& flow, Chance& chance,
                                      bool ignore_linkstate) const;
   [[nodiscard]] FibResult lookup_merged(const Flow& flow, Chance& chance,

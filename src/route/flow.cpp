@@ -56,6 +56,7 @@ void fill_routing(Routing& routing, const Fib& fib, const FibResult& found) {
   routing.type = route.type;
   routing.preferred_source = route.preferred_source;
   routing.mtu_bytes = route.mtu_bytes;
+  routing.hop_limit = route.hop_limit;
   routing.by = found.cause;
   if (found.nexthop >= route.nexthops.size()) return;
   const Nexthop& nexthop = route.nexthops[found.nexthop];

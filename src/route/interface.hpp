@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "packet/ids.hpp"
@@ -61,7 +62,8 @@ struct Interface {
   std::uint32_t mtu_bytes = 1500;
   DeviceId vrf = no_device;          ///< the VRF it is enslaved to
   std::uint32_t vrf_table = 0;       ///< when it is a VRF itself: its table
-  std::uint32_t order = 0;           ///< registration order (ifindex), for "first device" rules
+  std::uint32_t order = 0;           ///< of registration, for "first device" rules
+  std::optional<std::uint32_t> group;  ///< `ip link … group`; not set: not known
   std::vector<InterfaceAddress> addresses;  ///< in the kernel's list order
   Ipv4Conf conf;
 };

@@ -150,39 +150,41 @@ Stop Decider::finish(Routing& routing) {
   return Stop::go_on();
 }
 
-template <Trace T>
-void tell(const Packet& packet, const Flow& flow, bool chosen, T& trace) {
-  const Routing& routing = packet.routing;
-  trace.step({.stage = stage,
-              .did = Did::routed,
-              .device = routing.egress,
-              .value = static_cast<std::uint32_t>(routing.type),
-              .by = routing.by,
-              .address = routing.gateway.is_set() ? routing.gateway : flow.destination,
-              .packet = packet.number});
-  if (!chosen) return;
-  trace.step({.stage = stage,
-              .did = Did::source_chosen,
-              .device = routing.egress,
-              .by = routing.by,
-              .address = flow.source,
-              .packet = packet.number});
-}
-
 }  // namespace
+
+template <Trace T>
+void tell_output(const Packet& packet, const Flow& flow, bool source_chosen, T& trace) {
+  if constexpr (T::tells) {
+    const Routing& routing = packet.routing;
+    trace.step({.stage = stage,
+                .did = Did::routed,
+                .device = routing.egress,
+                .value = static_cast<std::uint32_t>(routing.type),
+                .by = routing.by,
+                .address = routing.gateway.is_set() ? routing.gateway : flow.destination,
+                .packet = packet.number});
+    if (!source_chosen) return;
+    trace.step({.stage = stage,
+                .did = Did::source_chosen,
+                .device = routing.egress,
+                .by = routing.by,
+                .address = flow.source,
+                .packet = packet.number});
+  }
+}
 
 template <Trace T>
 Stop output(Flow& flow, Packet& packet, const Fib& fib, const Interfaces& interfaces,
             Chance& chance, T& trace) {
   const bool choose = !flow.source.is_set() || flow.source.is_unspecified();
   const Stop stop = Decider(flow, fib, interfaces, chance).decide(packet.routing);
-  if constexpr (T::tells) {
-    if (!stop) tell(packet, flow, choose, trace);
-  }
+  if (!stop) tell_output(packet, flow, choose, trace);
   return stop;
 }
 
 template Stop output(Flow&, Packet&, const Fib&, const Interfaces&, Chance&, NoTrace&);
 template Stop output(Flow&, Packet&, const Fib&, const Interfaces&, Chance&, StepTrace&);
+template void tell_output(const Packet&, const Flow&, bool, NoTrace&);
+template void tell_output(const Packet&, const Flow&, bool, StepTrace&);
 
 }  // namespace wayout::route

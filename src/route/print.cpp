@@ -122,6 +122,7 @@ void add_selectors(Line& line, const Rule& rule, const Names& names) {
   if (rule.ip_protocol != 0) line.add("ipproto {}", ip_protocol_name(rule.ip_protocol));
   if (rule.sport_high != 0) line.add("sport {}", range_text(rule.sport_low, rule.sport_high));
   if (rule.dport_high != 0) line.add("dport {}", range_text(rule.dport_low, rule.dport_high));
+  if (rule.tunnel_id != 0) line.add("tun_id {}", rule.tunnel_id);
 }
 
 void add_action(Line& line, const Rule& rule, bool resolved, const Names& names) {
@@ -162,6 +163,7 @@ std::string text(const Route& route, std::uint32_t table, const Names& names) {
   if (route.metric != 0) line.add("metric {}", route.metric);
   if (single) add_flags(line, route.nexthops.front());
   if (route.mtu_bytes != 0) line.add("mtu {}{}", route.mtu_locked ? "lock " : "", route.mtu_bytes);
+  if (route.hop_limit != 0) line.add("hoplimit {}", route.hop_limit);
   if (single) return line.take();
   for (const Nexthop& nexthop : route.nexthops) {
     line.add("nexthop");

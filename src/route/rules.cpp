@@ -27,10 +27,18 @@ bool port_fits(std::uint16_t low, std::uint16_t high, std::uint16_t port) {
   return high == 0 || (low <= port && port <= high);
 }
 
+/// Tells the sockets of this host apart, whatever their source; not 0.
+std::uint64_t socket_of(const Flow& flow) {
+  const std::uint64_t ends = std::uint64_t{flow.destination.is_v4() ? flow.destination.v4() : 0} << 32 |
+                             std::uint64_t{flow.sport} << 16 | flow.dport;
+  return ends == 0 ? 1 : ends;
+}
+
 /// Everything that flow and rule say by themselves.
 bool headers_fit(const Rule& rule, const Flow& flow) {
   const wire::Family family = flow.destination.family();
-  return ((flow.mark ^ rule.fwmark) & rule.fwmask) == 0 &&
+  // No packet has the metadata of a tunnel here: devices that would add them are ends.
+  return rule.tunnel_id == 0 && ((flow.mark ^ rule.fwmark) & rule.fwmask) == 0 &&
          prefix_fits(rule.from, flow.source, family) &&
          prefix_fits(rule.to, flow.destination, family) &&
          tos_fits(rule.tos, flow) &&
@@ -154,8 +162,22 @@ bool Fib::rule_matches(std::uint32_t position, const Flow& flow, Chance& chance)
     else
       known = false;
   }
-  if (fits && !known) fits = chance.choose(Cause::routing_rule(position), 2) == 0;
+  // connect() asks twice, as one and the same program.
+  if (fits && !known)
+    fits = chance.choose_for(socket_of(flow), Cause::routing_rule(position), 2) == 0;
   return fits != rule.invert;
+}
+
+/// The route found leaves by a device of the group that the rule leaves out.
+/// Linux: net/ipv4/fib_rules.c fib4_rule_suppress.
+bool Fib::suppresses_group(std::uint32_t position, const FibResult& found, const Flow& flow,
+                           Chance& chance) const {
+  const auto& nexthops = route(found.route).nexthops;
+  const DeviceId device =
+      found.nexthop < nexthops.size() ? nexthops[found.nexthop].device : no_device;
+  if (device == no_device || device >= devices_.size()) return false;
+  if (const auto group = devices_[device].group) return *group == rules[position].suppress_ifgroup;
+  return chance.choose_for(socket_of(flow), Cause::routing_rule(position), 2) == 0;
 }
 
 /// What the rule's action answers; without an answer (no route and by nothing) the next rule is
@@ -181,9 +203,7 @@ FibResult Fib::apply_rule(std::uint32_t position, const Flow& flow, Chance& chan
   if (result.kind == FibResult::Kind::no_route) return {};
   if (result.kind == FibResult::Kind::found) {
     if (result.prefix_length <= rule.suppress_prefix_length) return {};
-    // Which group a device is in is not read.
-    if (rule.suppress_ifgroup >= 0 && chance.choose(Cause::routing_rule(position), 2) == 0)
-      return {};
+    if (rule.suppress_ifgroup >= 0 && suppresses_group(position, result, flow, chance)) return {};
   }
   return result;
 }
@@ -199,7 +219,7 @@ FibResult Fib::lookup_merged(const Flow& flow, Chance& chance, bool ignore_links
   if (result.rule == 1 && chance.explores()) {
     // Rules that came and went leave the tables apart for good, and nobody can see it.
     const FibResult local = lookup_table(table_local, flow, ignore_linkstate);
-    if (local.kind != FibResult::Kind::no_route && chance.choose(Cause::routing_rule(0), 2) == 1)
+    if (local.kind != FibResult::Kind::no_route && chance.choose_for(1, Cause::routing_rule(0), 2) == 1)
       return local;
   }
   if (result.kind != FibResult::Kind::no_route) return result;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nat/map.hpp"
+#include "why/circle.hpp"
 #include "why/outside.hpp"
 
 namespace wayout::why {
@@ -25,6 +26,7 @@ class Blame {
 
   void missing_translation();
   void detour();
+  void circle();
 
  private:
   [[nodiscard]] const host::Host& host_of(const Hop& hop) const {
@@ -177,6 +179,14 @@ void Blame::detour() {
                                 : before.by;
 }
 
+/// Routers that send a packet in a circle: whoever sends it back where it has been is blamed.
+void Blame::circle() {
+  const std::vector<Step> circle = circle_of(account_.steps, account_.end);
+  if (circle.empty()) return;
+  account_.end.cause_host = circle.back().host;
+  account_.end.stop.cause = circle.back().by;
+}
+
 }  // namespace
 
 void blame(const host::Machine& machine, Account& account) {
@@ -184,6 +194,7 @@ void blame(const host::Machine& machine, Account& account) {
   Blame blame(machine, account);
   blame.missing_translation();
   blame.detour();
+  blame.circle();
 }
 
 }  // namespace wayout::why

@@ -40,6 +40,7 @@ Changes for_sysctl(const Scene& s) {
         out.push_back(delete_route(s.machine, s.host, *stray));
       break;
     case Sysctl::accept_local: set(Sysctl::accept_local, device, 1); break;
+    case Sysctl::proxy_arp: set(Sysctl::proxy_arp, device, 1); break;
     case Sysctl::route_localnet: set(Sysctl::route_localnet, device, 1); break;
     case Sysctl::arp_ignore:
     case Sysctl::arp_filter:
@@ -86,6 +87,13 @@ Changes for_bridge(const Scene& s) {
       return {set_port(s.machine, port, "flood", "on", [](Port& p) { p.flood = true; })};
     case BridgeCause::locked:
       return {set_port(s.machine, port, "locked", "off", [](Port& p) { p.locked = false; })};
+    case BridgeCause::not_a_port: {
+      Changes out;
+      for (DeviceId id = 1; id < s.h.devices.size(); ++id)
+        if (s.h.devices[id].kind == link::DeviceKind::bridge)
+          out.push_back(set_master(s.machine, port, id));
+      return out;
+    }
     case BridgeCause::own_source:
     case BridgeCause::static_fdb: return for_wrong_mac(s);
     default: return {};
@@ -96,10 +104,7 @@ Changes for_mtu(const Scene& s) {
   const auto size = static_cast<std::uint32_t>(s.packet.network().size());
   const host::DeviceRef device{s.host, s.cause.device()};
   Changes out;
-  if (s.account.end.stop.stage == Stage::dev_forward_skb) {
-    const host::DeviceRef peer = s.machine.peer(device);
-    if (peer.device != no_device) out.push_back(set_mtu(s.machine, peer, size));
-  } else if (s.account.end.stop.stage == Stage::skb_tunnel_check_pmtu) {
+  if (s.account.end.stop.stage == Stage::skb_tunnel_check_pmtu) {
     const std::uint32_t carried = s.cause.value() + link::vxlan_overhead_bytes;
     for (DeviceId id = 1; id < s.h.devices.size(); ++id)
       if (s.h.devices[id].mtu_bytes == carried && !s.h.devices[id].port && id != device.device)

@@ -68,6 +68,7 @@ void set_conf(route::Ipv4Conf& conf, Sysctl sysctl, int value) {
     case Sysctl::src_valid_mark: conf.src_valid_mark = value != 0; break;
     case Sysctl::arp_ignore: conf.arp_ignore = value; break;
     case Sysctl::arp_filter: conf.arp_filter = value != 0; break;
+    case Sysctl::proxy_arp: conf.proxy_arp = value != 0; break;
     case Sysctl::accept_source_route: conf.accept_source_route = value != 0; break;
     case Sysctl::bc_forwarding: conf.bc_forwarding = value != 0; break;
     default: break;

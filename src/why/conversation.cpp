@@ -18,6 +18,7 @@ namespace wayout::why {
 namespace {
 
 constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hops
+constexpr std::uint8_t ttl_of_route = 0;   // a socket leaves it to the route
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
 
@@ -178,8 +179,7 @@ void Conversation::set_offer(Way sender, std::uint32_t host_number, const Endpoi
 bool Conversation::out_leg(std::size_t index) {
   const std::uint32_t number = journey_.new_number();
   if (index == 0) set_offer(Way::out, question_.from, account_.asked);
-  const std::uint8_t ttl = machine_.hosts[question_.from].ip.default_ttl;
-  Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl));
+  Packet packet = Packet::from_ip(dialogue_.packet(index, account_.asked, ttl_of_route));
   packet.number = number;
   account_.legs.push_back({Way::out, number, {}});
   const std::size_t first_step = trace_.steps().size();
@@ -192,7 +192,7 @@ bool Conversation::out_leg(std::size_t index) {
     }
     listen();
   }
-  account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl));
+  account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl_of_route));
   if (arrival.kind == Arrival::Kind::lost) {
     lose(Way::out, arrival.end);
     return false;
@@ -279,8 +279,7 @@ bool Conversation::back_leg(std::size_t index) {
     Endpoints ends = turned(endpoints_of(account_.end.packet));
     choose_answering_address(ends);
     if (index == 1) set_offer(Way::back, *account_.reached, ends);
-    const auto packet =
-        dialogue_.packet(index, ends, machine_.hosts[*account_.reached].ip.default_ttl);
+    const auto packet = dialogue_.packet(index, ends, ttl_of_route);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});

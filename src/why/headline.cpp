@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "why/circle.hpp"
 #include "why/words.hpp"
 #include "wire/headers.hpp"
 
@@ -83,6 +84,9 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
   const std::string& where = machine.hosts[end.host].name;
   const std::string line = cause_line(blamed, cause);
   const bool unanswered = end.stop.stage == Stage::neigh_invalidate;
+  if (const auto circle = circle_of(account.steps, end); !circle.empty())
+    return fmt::format("it goes in a circle until its TTL has run out: {} sends it back to {} ({})",
+                       blamed.name, machine.hosts[circle.front().host].name, line);
   if (const std::string way = other_way(machine, account); !way.empty()) return way + line;
   if (cause.kind() == CauseKind::route && unanswered && end.cause_host != end.host)
     return fmt::format("nobody answers ARP for {} on {}, because {} has this route: {}",
@@ -110,7 +114,9 @@ std::string what_sender_sees(const Account& account, const Question& question) {
   if (!account.told.empty()) return account.told;
   if (!at_home) return "";
   if (account.end.stop.stage == Stage::neigh_invalidate) return "No route to host (EHOSTUNREACH)";
-  if (account.end.stop.reason == DropReason::IP_OUTNOROUTES)
+  if (account.end.stop.stage == Stage::udp_sendmsg) return "Permission denied (EACCES)";
+  if (account.end.stop.reason == DropReason::IP_OUTNOROUTES ||
+      account.end.stop.stage == Stage::tcp_v4_connect)
     return "Network is unreachable (ENETUNREACH)";
   return "";
 }

@@ -32,7 +32,7 @@ bool answers_for(const host::Host& host, DeviceId uplink, const wire::IpAddress&
   NoTrace trace;
   const ip::ArpResult result =
       ip::arp_process(request, host.fib, host.interfaces, host.devices, host.neighbours, neighbours,
-                      chance, trace);
+                      /*now_ms=*/0, chance, trace);
   return result.answer.has_value();
 }
 

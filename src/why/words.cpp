@@ -73,6 +73,18 @@ const char* device_phrase(DeviceCause why) {
   return "refused it";
 }
 
+const char* socket_phrase(SocketCause why) {
+  switch (why) {
+    case SocketCause::connects: return "the program's socket asks for its route once, or twice";
+    case SocketCause::broadcast:
+      return "a program may send to a broadcast address only if it asks for that (SO_BROADCAST)";
+    case SocketCause::answers_from: return "a program may answer from another address";
+    case SocketCause::source_port: return "a program's socket may get any port";
+    case SocketCause::nobody_listens: break;
+  }
+  return "nothing listens there";
+}
+
 const char* packet_phrase(PacketCause why) {
   switch (why) {
     case PacketCause::header: return "its IP header is broken";
@@ -125,6 +137,8 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
       return fmt::format("nobody owns the source that what leaves through {} was given", device);
     case AddressCause::not_known_there:
       return fmt::format("the network behind {} does not know the source that it was given", device);
+    case AddressCause::not_unicast:
+      return "TCP goes to one host only, and this is a broadcast or multicast address";
     case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }
@@ -283,7 +297,7 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
     case CauseKind::device:
       return fmt::format("{} {}", device_name(host, cause.device()),
                          device_phrase(static_cast<DeviceCause>(cause.value())));
-    case CauseKind::socket: return "nothing listens there";
+    case CauseKind::socket: return socket_phrase(static_cast<SocketCause>(cause.value()));
     case CauseKind::packet: return packet_phrase(static_cast<PacketCause>(cause.value()));
     case CauseKind::unmodelled: return host.unmodelled[cause.value()].text;
     case CauseKind::none: break;
@@ -330,7 +344,13 @@ const char* unknown_socket_line(SocketCause why) {
              "another one than it was asked at";
     case SocketCause::source_port:
       return "the source port that the asking program's socket gets (--sport names one)";
-    case SocketCause::none: break;
+    case SocketCause::connects:
+      return "the program that sends: if it connects its socket, routing is asked a second time, "
+             "with the source address, and answers otherwise";
+    case SocketCause::broadcast:
+      return "the program that sends: it may send to a broadcast address only if it asks for that "
+             "(SO_BROADCAST)";
+    case SocketCause::nobody_listens: break;
   }
   return "whether a program listens on the port that it is sent to";
 }

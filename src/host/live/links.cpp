@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace wayout::host::live {
@@ -52,6 +53,19 @@ link::BridgePort read_port(const Attributes& data) {
   return port;
 }
 
+/// The value by which a tunnel says that its TOS is the inner packet's.
+constexpr std::uint8_t inherited_tos = 1;
+
+/// Newer than <linux/if_link.h> of some systems.
+constexpr std::size_t vxlan_vnifilter = 30;
+
+/// What is not modelled. The flags without a value are there or not; the others are 0 or 1.
+constexpr std::pair<std::size_t, const char*> vxlan_extensions[] = {
+    {IFLA_VXLAN_PROXY, "proxy"},         {IFLA_VXLAN_RSC, "rsc"},
+    {IFLA_VXLAN_GBP, "gbp"},             {IFLA_VXLAN_GPE, "gpe"},
+    {IFLA_VXLAN_REMCSUM_TX, "remcsumtx"}, {IFLA_VXLAN_REMCSUM_RX, "remcsumrx"},
+    {vxlan_vnifilter, "vnifilter"}};
+
 void read_vxlan(const Attributes& data, link::VxlanOptions& vxlan, References& references) {
   vxlan.vni = data.number<std::uint32_t>(IFLA_VXLAN_ID).value_or(0);
   vxlan.port = data.be16(IFLA_VXLAN_PORT).value_or(8472);
@@ -61,6 +75,15 @@ void read_vxlan(const Attributes& data, link::VxlanOptions& vxlan, References& r
   if (df && *df <= VXLAN_DF_INHERIT) vxlan.df = static_cast<link::TunnelDf>(*df);
   vxlan.ttl = data.number<std::uint8_t>(IFLA_VXLAN_TTL).value_or(0);
   vxlan.ttl_inherit = data.number<std::uint8_t>(IFLA_VXLAN_TTL_INHERIT).value_or(0) != 0;
+  const std::uint8_t tos = data.number<std::uint8_t>(IFLA_VXLAN_TOS).value_or(0);
+  vxlan.tos_inherit = tos == inherited_tos;
+  vxlan.tos = vxlan.tos_inherit ? 0 : tos & 0xfc;
+  for (const auto& [type, name] : vxlan_extensions) {
+    const nlattr* option = data[type];
+    const bool set = option != nullptr && (mnl_attr_get_payload_len(option) == 0 ||
+                                           data.number<std::uint8_t>(type).value_or(0) != 0);
+    if (set) vxlan.others.emplace_back(name);
+  }
   vxlan.remote = data.address(data.has(IFLA_VXLAN_GROUP) ? IFLA_VXLAN_GROUP : IFLA_VXLAN_GROUP6);
   vxlan.local = data.address(data.has(IFLA_VXLAN_LOCAL) ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6);
   references.lower = data.number<std::uint32_t>(IFLA_VXLAN_LINK).value_or(0);
@@ -143,6 +166,7 @@ void add_device(const nlmsghdr& message, DeviceBook& book, std::vector<Reference
   device.promiscuous = (header->ifi_flags & IFF_PROMISC) != 0 ||
                        attributes.number<std::uint32_t>(IFLA_PROMISCUITY).value_or(0) > 0;
   device.mtu_bytes = attributes.number<std::uint32_t>(IFLA_MTU).value_or(1500);
+  device.group = attributes.number<std::uint32_t>(IFLA_GROUP).value_or(0);
   device.ethernet = header->ifi_type == ARPHRD_ETHER || header->ifi_type == ARPHRD_LOOPBACK;
   device.kind = device_kind("", header->ifi_type == ARPHRD_LOOPBACK);
   if (device.ethernet) device.mac = attributes.mac(IFLA_ADDRESS).value_or(wire::MacAddress{});

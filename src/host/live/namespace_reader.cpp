@@ -19,6 +19,7 @@
 #include "host/live/sockets.hpp"
 #include "host/live/takers.hpp"
 #include "host/live/traffic_control.hpp"
+#include "host/registration.hpp"
 #include "host/rules.hpp"
 #include "host/sysctls.hpp"
 #include "netfilter/read_ipset.hpp"
@@ -59,6 +60,8 @@ class NamespaceReader {
     host_.fib.table_position(route::table_local);
     host_.fib.table_position(route::table_main);
     Result<void> result = read_addresses(netlink_, host_, book_);
+    const std::string igmp = "/proc/thread-self/net/igmp";
+    if (result) result = read_registration(File{igmp, read_proc(igmp)}, host_, book_);
     if (result) result = read_routes(netlink_, host_, book_);
     if (result) result = read_rules(netlink_, host_);
     if (result) result = read_neighbours(netlink_, host_, book_);

@@ -30,8 +30,10 @@ std::optional<link::NudState> nud_state(std::uint16_t bit) {
       return link::NudState::failed;
     case NUD_PERMANENT:
       return link::NudState::permanent;
+    case NUD_NOARP:
+      return link::NudState::noarp;
     default:
-      return std::nullopt;  // NUD_NONE, NUD_NOARP
+      return std::nullopt;  // NUD_NONE
   }
 }
 

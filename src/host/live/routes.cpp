@@ -72,6 +72,8 @@ void read_metrics(const Attributes& attributes, route::Route& route) {
   const auto metrics = attributes.nested(RTA_METRICS);
   if (!metrics) return;
   route.mtu_bytes = metrics->number<std::uint32_t>(RTAX_MTU).value_or(0);
+  route.hop_limit = static_cast<std::uint8_t>(
+      metrics->number<std::uint32_t>(RTAX_HOPLIMIT).value_or(0));
   const std::uint32_t locked = metrics->number<std::uint32_t>(RTAX_LOCK).value_or(0);
   route.mtu_locked = (locked & 1U << RTAX_MTU) != 0;
 }
@@ -209,6 +211,7 @@ bool is_known_attribute(std::size_t type) {
     case FRA_IP_PROTO:
     case FRA_SPORT_RANGE:
     case FRA_DPORT_RANGE:
+    case FRA_TUN_ID:
       return true;
     default:
       return false;
@@ -257,6 +260,8 @@ void read_selectors(const fib_rule_hdr& header, const Attributes& attributes, ro
   read_ports(attributes, FRA_DPORT_RANGE, rule.dport_low, rule.dport_high);
   if (const auto range = attributes.number<fib_rule_uid_range>(FRA_UID_RANGE))
     rule.uid_range = {range->start, range->end};
+  if (const auto id = attributes.number<std::uint64_t>(FRA_TUN_ID))
+    rule.tunnel_id = be64toh(*id);
   rule.l3mdev = attributes.number<std::uint8_t>(FRA_L3MDEV).value_or(0) != 0;
 }
 

@@ -15,6 +15,7 @@
 #include "host/json.hpp"
 #include "host/listeners.hpp"
 #include "host/nft.hpp"
+#include "host/registration.hpp"
 #include "host/rules.hpp"
 #include "host/snapshot/links_json.hpp"
 #include "host/snapshot/links_text.hpp"
@@ -39,6 +40,7 @@ class FolderReader {
   Result<Host> read() {
     using Part = void (FolderReader::*)();
     constexpr Part parts[] = {&FolderReader::read_devices,  &FolderReader::read_addresses,
+                              &FolderReader::read_order,
                               &FolderReader::read_ids,      &FolderReader::read_routes,
                               &FolderReader::read_rules,    &FolderReader::read_neighbours,
                               &FolderReader::read_bridging, &FolderReader::read_sysctls,
@@ -104,6 +106,10 @@ class FolderReader {
         "ip-addr", [&](const File& file) { return read_addresses_json(file, host_, book_); },
         [&](const File& file) { return read_addresses_text(file, host_, book_); });
     if (!read) assume("no addresses: there is no ip-addr.json");
+  }
+
+  void read_order() {
+    read_one("igmp.txt", [&](const File& file) { return read_registration(file, host_, book_); });
   }
 
   /// `ip -j netns list-id`: what this namespace calls others.

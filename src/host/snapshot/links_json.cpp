@@ -55,6 +55,11 @@ void read_vxlan(const JsonObject& data, LinkList::Entry& entry) {
   vxlan.df = data.parsed("df", tunnel_df, link::TunnelDf::unset);
   vxlan.ttl_inherit = !data.has("ttl") && data.has("df");  // its JSON leaves out `ttl inherit`
   if (!vxlan.ttl_inherit) vxlan.ttl = data.number<std::uint8_t>("ttl").value_or(0);
+  const std::uint8_t outer_tos = data.parsed("tos", tos, std::uint8_t{0});
+  vxlan.tos_inherit = outer_tos == 1;  // how its JSON says `tos inherit`
+  vxlan.tos = vxlan.tos_inherit ? 0 : outer_tos & 0xfc;
+  for (const char* key : {"proxy", "rsc", "gbp", "gpe", "remcsum_tx", "remcsum_rx", "vnifilter"})
+    if (data.boolean(key, false)) vxlan.others.emplace_back(key);
   for (const char* key : {"remote", "remote6", "group", "group6"})
     if (data.has(key)) vxlan.remote = address_of(data, key);
   for (const char* key : {"local", "local6"})
@@ -112,6 +117,7 @@ LinkList::Entry read_link(const JsonObject& object) {
   if (device.name.empty()) object.fail("a device without \"ifname\"");
   device.ifindex = object.number<std::uint32_t>("ifindex").value_or(0);
   device.mtu_bytes = object.number<std::uint32_t>("mtu").value_or(1500);
+  device.group = device_group(object.text("group"));
   read_flags(object, entry);
 
   const std::string type = object.text("link_type");

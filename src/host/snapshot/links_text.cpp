@@ -64,6 +64,7 @@ void read_heading_rest(Words& words, LinkList::Entry& entry) {
     const std::string_view word = words.next();
     if (word == "mtu") entry.device.mtu_bytes = words.number_after<std::uint32_t>(word);
     if (word == "master") entry.master = words.value(word);
+    if (word == "group") entry.device.group = device_group(words.value(word));
     if (word == "xdp" || word.starts_with("xdp/id:") || word.starts_with("xdpgeneric") ||
         word.starts_with("xdpoffload") || word.starts_with("xdpmulti"))
       entry.device.xdp = true;
@@ -161,6 +162,17 @@ void read_ttl(Words& words, link::VxlanOptions& vxlan) {
     vxlan.ttl = words.number_after<std::uint8_t>("ttl");
 }
 
+/// `tos inherit`, `tos 0x10`.
+void read_tos(Words& words, link::VxlanOptions& vxlan) {
+  vxlan.tos_inherit = words.take("inherit");
+  if (!vxlan.tos_inherit) vxlan.tos = words.parsed("tos", tos) & 0xfc;
+}
+
+bool is_unmodelled_vxlan_option(std::string_view word) {
+  return word == "proxy" || word == "rsc" || word == "gbp" || word == "gpe" ||
+         word == "remcsumtx" || word == "remcsumrx" || word == "vnifilter";
+}
+
 void read_vxlan(Words& words, LinkList::Entry& entry) {
   link::VxlanOptions& vxlan = entry.device.vxlan;
   while (!words.done()) {
@@ -175,6 +187,8 @@ void read_vxlan(Words& words, LinkList::Entry& entry) {
     if (word == "external") vxlan.collect_metadata = true;
     if (word == "df") vxlan.df = words.parsed(word, tunnel_df);
     if (word == "ttl") read_ttl(words, vxlan);
+    if (word == "tos") read_tos(words, vxlan);
+    if (is_unmodelled_vxlan_option(word)) vxlan.others.emplace_back(word);
   }
 }
 

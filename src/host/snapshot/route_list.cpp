@@ -47,9 +47,7 @@ std::optional<wire::Prefix> route_prefix(std::string_view text) {
 }
 
 void read_suppress_ifgroup(std::string_view text, route::Rule& rule) {
-  if (text == "default") {
-    rule.suppress_ifgroup = 0;
-  } else if (const auto group = number<std::uint32_t>(text)) {
+  if (const auto group = device_group(text)) {
     rule.suppress_ifgroup = *group;
   } else {  // the number behind the name is not in the listing
     rule.unmodelled = true;

@@ -36,8 +36,10 @@ RouteList::Entry::Hop read_hop(const JsonObject& object) {
 }
 
 void read_metrics(const JsonObject& object, route::Route& route) {
-  for (const JsonObject& metrics : object.objects("metrics"))
+  for (const JsonObject& metrics : object.objects("metrics")) {
     if (const auto mtu = metrics.number<std::uint32_t>("mtu")) route.mtu_bytes = *mtu;
+    if (const auto limit = metrics.number<std::uint8_t>("hoplimit")) route.hop_limit = *limit;
+  }
 }
 
 RouteList::Entry read_route(const JsonObject& object) {
@@ -136,6 +138,7 @@ bool is_known_rule_key(const std::string& key) {
                                       "dport",
                                       "dport_start",
                                       "dport_end",
+                                      "tun_id",
                                       "table",
                                       "goto",
                                       "unresolved",
@@ -170,6 +173,7 @@ route::Rule read_rule(const JsonObject& object, TableBook& tables) {
   read_ports(object, "dport", rule.dport_low, rule.dport_high);
   if (const auto start = object.number<std::uint32_t>("uid_start"))
     rule.uid_range = {*start, object.number<std::uint32_t>("uid_end").value_or(*start)};
+  rule.tunnel_id = object.number<std::uint64_t>("tun_id").value_or(0);
   if (const auto length = object.number<std::int32_t>("suppress_prefixlen"))
     rule.suppress_prefix_length = *length;
   if (object.has("suppress_ifgroup")) {

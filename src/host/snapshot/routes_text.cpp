@@ -55,6 +55,7 @@ void read_route_word(std::string_view word, Words& words, RouteList::Entry& entr
     route.scope = words.parsed(word, scope);
     entry.scope_given = true;
   }
+  if (word == "hoplimit") route.hop_limit = words.number_after<std::uint8_t>(word);
   if (word == "mtu") {
     route.mtu_locked = words.take("lock");
     route.mtu_bytes = words.number_after<std::uint32_t>(word);
@@ -183,6 +184,8 @@ bool read_selector(std::string_view word, Words& words, route::Rule& rule) {
     read_range(words, word, rule.sport_low, rule.sport_high);
   } else if (word == "dport") {
     read_range(words, word, rule.dport_low, rule.dport_high);
+  } else if (word == "tun_id") {
+    rule.tunnel_id = words.number_after<std::uint64_t>(word);
   } else {
     return false;
   }

@@ -418,3 +418,20 @@ scenario(
     cause("neighbour"),
     unlike="set eth0",
 )
+# A bridge that answers ARP for what it knows, or keeps it from a port.
+
+scenario("neigh-suppress-elsewhere", "neigh_suppress on a port that is not on the way.",
+         [PAIR, "h: bridge link set dev vethc2 neigh_suppress on"], OUTSIDE, works(source="198.51.100.10"), cold=True)
+scenario("neigh-suppress-unknown", "The port suppresses ARP, but the bridge does not know the neighbour: it is asked.",
+         [PAIR, "h: bridge link set dev vethc2 neigh_suppress on"], NEIGHBOUR, works(source="10.1.0.2"), cold=True)
+scenario(
+    "neigh-suppress-answers-wrong",
+    "The bridge knows another MAC address for the neighbour and answers with it.",
+    [PAIR, "h: bridge link set dev vethc2 neigh_suppress on",
+     "h: ip neigh replace 10.1.0.3 lladdr 02:00:00:00:00:99 dev br0 nud permanent",
+     "h: bridge fdb replace 02:00:00:00:00:99 dev vethc2 master static"],
+    NEIGHBOUR,
+    dies("out", "c2", "ip_rcv_core", "OTHERHOST"),
+    fix="late",
+    fixed="h: ip neigh del 10.1.0.3 dev br0\nc1: ip neigh flush dev eth0",
+)

@@ -129,3 +129,22 @@ scenario(
     ask("c1", "198.51.100.1:53", server="o", proto="udp", size=1400),
     works(source="198.51.100.10"),
 )
+scenario(
+    "other-end-narrower",
+    "The host's uplink has 1500, the outside's end of it 1200: it is the other end that does not take it.",
+    [NATTED, "o: ip link set eth0 mtu 1200"],
+    big(1450),
+    dies("out", "h", "__dev_forward_skb2", "NOT_SPECIFIED"),
+    cause("mtu", namespace="o"),
+    fix="must",
+    fixed="o: ip link set eth0 mtu 1500",
+)
+scenario(
+    "bridged-pieces-too-big",
+    "A fragmented datagram without DF to a bridge port that is narrower than its pieces: br_netfilter does not cut them.",
+    [PAIR, "h: ip link set vethc2 mtu 1000", "c2: ip link set eth0 mtu 1000"],
+    big(3000, to="10.1.0.3:53", server="c2"),
+    dies("out", "h"),
+    cause("mtu"),
+    fixed="h: ip link set vethc2 mtu 1500\nc2: ip link set eth0 mtu 1500",
+)

@@ -487,3 +487,14 @@ scenario(
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 -o eth0 -j MASQUERADE\nr: conntrack -F",
 )
+scenario(
+    "masquerade-without-address-moved-in",
+    "MASQUERADE on lo takes the first device's address. A device that was moved in first keeps its higher number.",
+    ["namespace h o", "o: ip link add a1 type veth peer name b1\no: ip link add e type veth peer name f\no: ip link set e netns @h",
+     "h: ip link set e name eth0\nh: ip link set eth0 up\nh: ip link add br0 type bridge\nh: ip addr add 10.1.0.1/24 dev br0\n"
+     "h: ip link set br0 up\nh: ip addr add 198.51.100.10/24 dev eth0",
+     "o: ip link set f name eth0\no: ip link set eth0 up\no: ip addr add 198.51.100.1/24 dev eth0",
+     "h: iptables -t nat -A POSTROUTING -j MASQUERADE", "h: iptables -A INPUT -s 10.1.0.0/24 -j DROP"],
+    ask("h", "198.51.100.10:80", server="h"),
+    works(source="198.51.100.10"),
+)

@@ -1,7 +1,6 @@
 """ARP and the neighbour tables: who answers, who is remembered wrongly."""
 
-from harness.scenario import ask, cause, dies, scenario, sysctl, works
-from harness.topology import NATTED, NO_CARRIER, PAIR, TWO_NETWORKS, UPLINK2
+from harness.topology import NATTED, NO_CARRIER, PAIR, TWO_NETWORKS, UPLINK2, container
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 C1_MAC, BRIDGE_MAC, OUTSIDE_MAC = "02:77:00:00:00:66", "02:77:00:00:00:67", "02:77:00:00:00:65"
@@ -163,3 +162,120 @@ scenario("asked-container-is-down", "The asked container's own device is down.",
 scenario("gateway-has-the-broadcast-mac", "A permanent entry gives the gateway the broadcast MAC: no router forwards what comes so.",
          [NATTED, "c1: ip neigh replace 10.1.0.1 lladdr ff:ff:ff:ff:ff:ff dev eth0 nud permanent"], OUTSIDE,
          dies("out", "h", "ip_forward", "NOT_SPECIFIED"), cause("neighbour"), fix="must", fixed="c1: ip neigh del 10.1.0.1 dev eth0")
+scenario(
+    "noarp-entry-wrong",
+    "An entry in state NOARP, which `ip neigh` alone does not show, has a wrong MAC address.",
+    [PAIR, f"c1: ip neigh replace 10.1.0.1 lladdr {NOBODY} dev eth0 nud noarp"],
+    OUTSIDE,
+    dies("out", "c2", "ip_rcv_core", "OTHERHOST"),
+    cause("neighbour"),
+    fix="must",
+    fixed="c1: ip neigh del 10.1.0.1 dev eth0",
+)
+
+# Two that own one address: the first answer stays (net.ipv4.neigh.*.locktime).
+
+scenario("two-owners-host-first", "A container has the bridge's address, too. The host answers first, being nearer.",
+         [PAIR, "c2: ip addr add 10.1.0.1/24 dev eth0"], OUTSIDE, works(source="198.51.100.10"), cold=True)
+scenario("two-owners-host-first-older-port", "The same when the container with the stolen address came first.",
+         [NATTED.replace("cable c1/eth0 h/vethc1", "namespace c2\ncable c2/eth0 h/vethc2\nh: ip link set vethc2 master br0\n"
+                         "c2: ip addr add 10.1.0.1/24 dev eth0\ncable c1/eth0 h/vethc1")],
+         OUTSIDE, works(source="198.51.100.10"), cold=True)
+scenario(
+    "two-owners-newest-port-first",
+    "Two containers have 10.1.0.3: a bridge floods to its newest port first. That one drops everything.",
+    [PAIR, container("c3", "10.1.0.3"), "c3: iptables -A INPUT -j DROP"],
+    ask("c1", "10.1.0.3:80", server="c2"),
+    dies("out", "c3", "nft_do_chain", "NETFILTER_DROP"),
+    rule("filter", "INPUT", 1),
+    cold=True,
+    fixed="c3: ip addr del 10.1.0.3/24 dev eth0\nc1: ip neigh flush dev eth0",
+)
+
+# A proxy that went silent.
+
+ROUTED = """
+namespace c1 c2 h o
+cable h/eth0 o/eth0
+cable c1/eth0 h/cali1
+cable c2/eth0 h/cali2
+o: ip addr add 198.51.100.1/24 dev eth0
+h: ip addr add 198.51.100.10/24 dev eth0
+h: ip route add default via 198.51.100.1
+h: ip route add 10.1.0.2/32 dev cali1
+h: ip route add 10.1.0.3/32 dev cali2
+h: sysctl -qw net.ipv4.ip_forward=1
+h: sysctl -qw net.ipv4.conf.cali1.proxy_arp=1 net.ipv4.neigh.cali1.proxy_delay=0
+h: sysctl -qw net.ipv4.conf.cali2.proxy_arp=1 net.ipv4.neigh.cali2.proxy_delay=0
+h: iptables -t nat -A POSTROUTING -s 10.1.0.0/16 -o eth0 -j MASQUERADE
+c1: ip addr add 10.1.0.2/32 dev eth0
+c1: ip route add 169.254.1.1 dev eth0
+c1: ip route add default via 169.254.1.1
+c2: ip addr add 10.1.0.3/32 dev eth0
+c2: ip route add 169.254.1.1 dev eth0
+c2: ip route add default via 169.254.1.1
+"""
+SILENT = dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED")
+scenario(
+    "proxy-without-ip-forward",
+    "Calico's way with ip_forward = 0: the host does not answer for 169.254.1.1 any more.",
+    [ROUTED, "h: sysctl -qw net.ipv4.ip_forward=0"],
+    OUTSIDE,
+    SILENT,
+    cause("sysctl", key="net.ipv4.ip_forward"),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.ip_forward=1",
+)
+scenario(
+    "proxy-without-forwarding",
+    "The same by the veth's own flag.",
+    [ROUTED, "h: sysctl -qw net.ipv4.conf.cali1.forwarding=0"],
+    OUTSIDE,
+    SILENT,
+    sysctl("net.ipv4.conf.cali1.forwarding", 0),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.conf.cali1.forwarding=1",
+)
+scenario(
+    "proxy-switched-off",
+    "proxy_arp is off on the container's veth.",
+    [ROUTED, "h: sysctl -qw net.ipv4.conf.cali1.proxy_arp=0"],
+    OUTSIDE,
+    SILENT,
+    sysctl("net.ipv4.conf.cali1.proxy_arp", 0),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.conf.cali1.proxy_arp=1",
+)
+scenario(
+    "proxy-without-route",
+    "A proxy needs a route to what it answers for: without a default route two containers of one host lose each other.",
+    [ROUTED, "h: ip route del default"],
+    ask("c1", "10.1.0.3:80", server="c2"),
+    SILENT,
+    cause("route"),
+    fixed="h: ip route add default via 198.51.100.1",
+)
+scenario(
+    "proxy-entry-without-ip-forward",
+    "LXD's routed NIC: the host's proxy entry for the container is silent while ip_forward = 0.",
+    """
+    namespace h o c1
+    cable h/eth0 o/eth0
+    cable c1/eth0 h/veth1
+    o: ip addr add 198.51.100.1/24 dev eth0
+    h: ip addr add 198.51.100.10/24 dev eth0
+    h: ip route add default via 198.51.100.1
+    h: sysctl -qw net.ipv4.ip_forward=0 net.ipv4.neigh.eth0.proxy_delay=0
+    h: ip addr add 169.254.0.1/32 dev veth1
+    h: ip route add 198.51.100.77/32 dev veth1
+    h: ip neigh add proxy 198.51.100.77 dev eth0
+    c1: ip addr add 198.51.100.77/32 dev eth0
+    c1: ip route add 169.254.0.1 dev eth0
+    c1: ip route add default via 169.254.0.1
+    """,
+    ask("o", "198.51.100.77:80", server="c1"),
+    dies("out", "o", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("sysctl", key="net.ipv4.ip_forward"),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.ip_forward=1",
+)

@@ -1,6 +1,6 @@
 """Devices that are neither veth nor bridge: macvlan, VXLAN."""
 
-from harness.scenario import ask, cause, dies, policy, scenario, works
+from harness.scenario import ask, cause, dies, policy, rule, scenario, undecided, works
 from harness.topology import NATTED
 
 # c1 hangs on the uplink of h by a macvlan of its own.
@@ -273,3 +273,80 @@ scenario(
 scenario("macvlan-parent-down", "The device below the macvlan is down.", [MACVLAN, "h: ip link set eth0 down"],
          ask("c1", "198.51.100.1:80", server="o"), dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"), cause("link", "device"),
          fix="must", fixed="h: ip link set eth0 up")
+# Two hosts behind a router, and what a tunnel between them may be told.
+
+
+def overlay(h="", h2="", extra=""):
+    return f"""
+namespace c1 h r h2 c2
+cable h/eth0 r/eth0
+cable h2/eth0 r/eth1
+cable c1/eth0 h/vethc1
+cable c2/eth0 h2/vethc2
+r: ip addr add 192.168.7.254/24 dev eth0
+r: ip addr add 192.168.8.254/24 dev eth1
+r: sysctl -qw net.ipv4.ip_forward=1
+h: ip addr add 192.168.7.1/24 dev eth0
+h: ip route add default via 192.168.7.254
+h2: ip addr add 192.168.8.1/24 dev eth0
+h2: ip route add default via 192.168.8.254
+h: ip link add br0 type bridge
+h: ip link set br0 up
+h: ip link set vethc1 master br0
+h: ip link add dm0 type veth peer name dm1
+h: ip link set dm0 up
+h: ip link set dm1 up
+h: ip link add vx0 type vxlan id 42 dstport 4789 local 192.168.7.1 remote 192.168.8.1 {h}
+h: ip link set vx0 master br0
+h: ip link set vx0 up
+h2: ip link add br0 type bridge
+h2: ip link set br0 up
+h2: ip link set vethc2 master br0
+h2: ip link add vx0 type vxlan id 42 dstport 4789 local 192.168.8.1 remote 192.168.7.1 {h2}
+h2: ip link set vx0 master br0
+h2: ip link set vx0 up
+c1: ip addr add 10.1.0.2/24 dev eth0
+c2: ip addr add 10.1.0.3/24 dev eth0
+{extra}"""
+
+
+LOST = dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED")
+scenario("behind-a-router", "The tunnel's TTL is the host's own.", overlay(), OVER, works(source="10.1.0.2"))
+scenario("ttl-1", "The tunnel's TTL is 1, a router is in between.", overlay("ttl 1"), OVER, LOST, cause("ttl", "packet"))
+scenario("ttl-1-back", "The other end's TTL is 1.", overlay("", "ttl 1"), OVER, LOST)
+scenario("ttl-of-the-host", "Without a TTL of its own the tunnel's is ip_default_ttl.",
+         overlay(extra="h: sysctl -qw net.ipv4.ip_default_ttl=1"), OVER, LOST, cause("ttl", "packet"))
+scenario("pinned-elsewhere", "The tunnel is bound to a device that does not lead there.", overlay("dev dm0"), OVER, LOST)
+scenario("pinned-right", "It is bound to the one that does.", overlay("dev eth0"), OVER, works(source="10.1.0.2"))
+scenario("tunnel-proxy", "ARP proxy in the tunnel, which knows no neighbour: not modelled.", overlay("proxy"), OVER, LOST,
+         undecided("proxy"))
+scenario(
+    "tunnel-in-no-bridge",
+    "The other end's VXLAN device is in no bridge.",
+    overlay(extra="h2: ip link set vx0 nomaster"),
+    OVER,
+    LOST,
+    cause("bridge", namespace="h2"),
+    fix="must",
+    fixed="h2: ip link set vx0 master br0",
+)
+scenario(
+    "tunnel-down",
+    "... is down.",
+    overlay(extra="h2: ip link set vx0 down"),
+    OVER,
+    LOST,
+    cause("device", namespace="h2"),
+    fix="must",
+    fixed="h2: ip link set vx0 up",
+)
+scenario(
+    "tunnel-dropped-by-the-router",
+    "The router's FORWARD drops the tunnel's datagrams.",
+    overlay(extra="r: iptables -A FORWARD -p udp --dport 4789 -j DROP"),
+    OVER,
+    LOST,
+    rule("filter", "FORWARD", 1),
+    fix="must",
+    fixed="r: iptables -F FORWARD",
+)

@@ -99,7 +99,7 @@ def why(lab, scenario, seen, code, answer, stderr):
                         f"end {json.dumps(answer.get('end'))} cause {json.dumps(answer.get('cause'))}"]
     if isinstance(scenario.truth, Dies):
         wrong += _end(lab, scenario, answer)
-        wrong += _cause(scenario.why, answer.get("cause") or {})
+        wrong += _cause(lab, scenario, answer.get("cause") or {})
     translated = answer.get("translated") or {}
     source = scenario.truth.source
     if source and (translated.get("src") or seen.source) != source:  # silence means: not translated
@@ -114,8 +114,7 @@ def _end(lab, scenario, answer):
     truth, end, wrong = scenario.truth, answer.get("end") or {}, []
     if answer.get("direction") != truth.direction:
         wrong.append(f"why: direction {answer.get('direction')}, kernel {truth.direction}")
-    at = lab.logical(end.get("namespace") or "")
-    at = scenario.question.get("at", "h") if at == "host" else at
+    at = _where(lab, scenario, end.get("namespace"))
     if at == "outside" and truth.at == "o":
         return wrong  # beyond the uplink no function need be known
     if not truth.function:
@@ -128,10 +127,15 @@ def _end(lab, scenario, answer):
     return wrong
 
 
-def _cause(wanted, got):
+def _where(lab, scenario, name):
+    at = lab.logical(name or "")
+    return scenario.question.get("at", "h") if at == "host" else at
+
+
+def _cause(lab, scenario, got):
     wrong = []
-    for key, value in (wanted or {}).items():
-        has = got.get(key)
+    for key, value in (scenario.why or {}).items():
+        has = _where(lab, scenario, got.get(key)) if key == "namespace" else got.get(key)
         fits = has in value if isinstance(value, tuple) else value in str(has) if key == "text" else str(has) == str(value)
         if not fits:
             wrong.append(f"why: cause.{key} is {has!r}, should be {value!r} (cause {json.dumps(got)[:200]})")
