@@ -1,5 +1,6 @@
 """ARP and the neighbour tables: who answers, who is remembered wrongly."""
 
+from harness.scenario import ask, cause, dies, rule, scenario, sysctl, works
 from harness.topology import NATTED, NO_CARRIER, PAIR, TWO_NETWORKS, UPLINK2, container
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
