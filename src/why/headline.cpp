@@ -32,6 +32,8 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
   if (const auto circle = circle_of(account.steps, end); !circle.empty())
     return fmt::format("it goes in a circle until its TTL has run out: {} sends it back to {} ({})",
                        blamed.name, machine.hosts[circle.front().host].name, line);
+  if (cause.kind() == CauseKind::mtu && end.cause_host != end.host)
+    return fmt::format("it is too big for the other end: {}: {}", blamed.name, line);
   if (cause.kind() == CauseKind::route && end.cause_host != end.host)
     return fmt::format("{} sends it to {}, which does not forward it: {}", blamed.name, where, line);
   if (cause.kind() == CauseKind::neighbour && end.cause_host != end.host)
