@@ -1,7 +1,7 @@
 // In which order a namespace got its devices.
 //
-// The kernel walks them so when it takes an address of any device. Numbers (ifindex) tell that order
-// only as long as no device came from another namespace, since it keeps its number when it can.
+// The kernel walks them so when it takes an address of any device. Numbers (ifindex) tell that
+// order only as long as no device came from another namespace: it keeps its number when it can.
 #pragma once
 
 #include <vector>

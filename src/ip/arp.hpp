@@ -35,7 +35,8 @@ struct ArpResult {
 ///   NOT_SPECIFIED with the cause why nobody answers (the address, arp_ignore, arp_filter, what the
 ///   routing decision about (target, sender) refused, drop_gratuitous_arp, what silences a proxy).
 /// Changes: neighbours.
-/// Not modelled: the delay of proxied answers; another locktime than 1 s; media other than Ethernet.
+/// Not modelled: the delay of proxied answers; another locktime than 1 s; media other than
+///   Ethernet.
 template <Trace T>
 ArpResult arp_process(const Packet& frame, const route::Fib& fib,
                       const route::Interfaces& interfaces, const link::Devices& devices,

@@ -174,6 +174,41 @@ TEST_F(Arp, Proxy) {
   EXPECT_EQ(ask("10.0.1.9", "10.0.1.51"), "-") << "only when it is routed elsewhere";
 }
 
+TEST_F(Arp, WhatSilencesAProxy) {
+  const DeviceId a0 = world_.device("a0");
+  const Cause nobody = Cause::address(AddressCause::not_answered, a0);
+  const auto silence = [&](const char* target) {
+    EXPECT_EQ(ask("10.0.1.9", target), "-") << target;
+    return stop_.cause;
+  };
+  conf().proxy_arp = true;
+  EXPECT_EQ(silence("66.2.0.1"), nobody) << "an error route";
+  conf().forwarding = false;
+  EXPECT_EQ(silence("8.8.8.8"), Cause::sysctl(Sysctl::forwarding, a0));
+  EXPECT_EQ(silence("10.0.1.50"), nobody) << "behind the same device";
+  conf().proxy_arp = false;
+  EXPECT_EQ(silence("8.8.8.8"), nobody);
+  conf().forwarding = true;
+  devices_[a0].kind = link::DeviceKind::veth;
+  EXPECT_EQ(silence("8.8.8.8"), Cause::sysctl(Sysctl::proxy_arp, a0)) << "a container's veth";
+  devices_[a0].kind = link::DeviceKind::vxlan;
+  EXPECT_EQ(silence("8.8.8.8"), nobody) << "it has addresses";
+}
+
+TEST_F(Arp, OfTwoAnswersTheFirstStays) {
+  entry("10.0.1.9").state = NudState::incomplete;
+  process(ArpHeader::reply, "10.0.1.9", "10.0.1.1", PacketType::host);
+  const auto second = [&] {
+    process(ArpHeader::reply, "10.0.1.9", "10.0.1.1", PacketType::host, nobody, before);
+    return entry("10.0.1.9").mac;
+  };
+  EXPECT_EQ(second(), asker);
+  now_ms_ = 1000;
+  EXPECT_EQ(second(), asker);
+  now_ms_ = 1001;
+  EXPECT_EQ(second(), before) << "net.ipv4.neigh.*.locktime is over";
+}
+
 TEST_F(Arp, WhatIsOverheard) {
   struct Row {
     std::uint16_t operation;

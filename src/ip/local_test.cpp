@@ -59,6 +59,39 @@ TEST(DeliverIcmp, EchoComesBackAsItIs) {
   EXPECT_TRUE(std::ranges::equal(network.subspan(20), expected)) << "its code too";
 }
 
+TEST(SettleTtl, OnlyWhereNobodyChoseOne) {
+  struct Row {
+    std::uint8_t given, hop_limit;
+    RouteType type;
+    std::uint8_t ttl;
+  };
+  for (const Row& row : {Row{0, 0, RouteType::unicast, 99}, Row{0, 3, RouteType::unicast, 3},
+                         Row{7, 3, RouteType::unicast, 7}, Row{0, 3, RouteType::multicast, 1}}) {
+    wire::Ipv4Fields ip = fields(wire::protocol::udp);
+    ip.ttl = row.given;
+    Packet packet = Packet::from_ip(wire::make_udp(ip, 1, 2, Bytes()));
+    packet.routing.hop_limit = row.hop_limit;
+    packet.routing.type = row.type;
+    settle_ttl(packet, 99);
+    const auto network = packet.network();
+    EXPECT_EQ(wire::header_at<Ipv4Header>(network)->ttl, row.ttl);
+    EXPECT_EQ(wire::checksum_finish(wire::checksum_add(network.first(20))), 0);
+  }
+}
+
+TEST(DeliverIcmp, TheMarkOnlyWhereItIsReflected) {
+  for (const bool reflect : {false, true}) {
+    Packet packet = Packet::from_ip(icmp({8, 0, 0, 0, 0, 5, 0, 6}));
+    packet.mark = 5;
+    packet.type = PacketType::host;
+    packet.routing.type = RouteType::local;
+    NoTrace trace;
+    const LocalAnswer got = deliver(packet, {.reflect_mark = reflect}, trace);
+    ASSERT_TRUE(got.reply);
+    EXPECT_EQ(got.reply->mark, reflect ? 5U : 0U);
+  }
+}
+
 TEST(DeliverIcmp, ReasonsByType) {
   for (const int type : {40, 19, 255})
     EXPECT_EQ(answer(icmp({static_cast<std::uint8_t>(type), 0, 0, 0, 0, 0, 0, 0})).stop.reason,

@@ -22,8 +22,9 @@ struct VxlanRemote {
 };
 
 /// The datagram that carries `frame` to `remote`, as a local packet without link header: TTL and DF
-/// as the options say (by default 0, which its route settles, and off), ECN of an inner IPv4 header kept, and `options.local`
-/// as source, which is 0.0.0.0 when the route is to choose it (checksum made for it all the same).
+/// as the options say (by default 0, which its route settles, and off), TOS too, ECN of an inner
+/// IPv4 header kept, and `options.local` as source, which is 0.0.0.0 when the route is to choose it
+/// (checksum made for it all the same).
 /// The UDP source port depends on the inner flow only; it is in the kernel's range, but not the
 /// kernel's number.
 /// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit_one.

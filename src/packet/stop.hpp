@@ -292,7 +292,7 @@ struct [[nodiscard]] Stop {
   Stage stage = Stage::none;
   DropReason reason = DropReason::none;
   Cause cause;
-  std::uint32_t cause_elsewhere = 0;  ///< 1 + the host that the cause points into; 0: where it ended
+  std::uint32_t cause_elsewhere = 0;  ///< 1 + the host the cause points into; 0: where it ended
 
   constexpr explicit operator bool() const { return fate != Fate::on_its_way; }
 

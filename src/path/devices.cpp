@@ -2,13 +2,11 @@
 #include <algorithm>
 #include <optional>
 
-#include "bridge/vxlan_fdb.hpp"
 #include "ip/ip.hpp"
 #include "link/macvlan.hpp"
 #include "link/receive.hpp"
 #include "link/transmit.hpp"
 #include "link/vlan.hpp"
-#include "link/vxlan.hpp"
 #include "path/stages.hpp"
 #include "path/walk.hpp"
 
@@ -141,62 +139,6 @@ Stop transmit_macvlan(Packet& packet, Stack& stack, T& trace) {
     return hand_over(packet, Handover::How::to_lower, lower, Stage::macvlan_queue_xmit, stack);
   packet.device = lower.device;
   return transmit(packet, stack, trace);
-}
-
-/// The longest IPv4 packet that goes through this tunnel in one piece: what the outer packet's route
-/// takes, less what is put around it. Nothing when the outer packet finds no way.
-std::optional<std::uint32_t> room_in_tunnel(Packet outer, Stack& stack) {
-  NoTrace quiet;
-  if (route_out(outer, stack, quiet)) return std::nullopt;
-  const std::uint32_t mtu = outer.routing.mtu_bytes != 0
-                                ? outer.routing.mtu_bytes
-                                : stack.host.devices[outer.routing.egress].mtu_bytes;
-  return mtu - std::min(mtu, link::vxlan_overhead_bytes);
-}
-
-/// A bridge cannot tell a sender that its packet is too big for the tunnel behind a port, so the
-/// tunnel does, as a frame that it seems to have received. Zero: the frame may go.
-/// Linux: net/ipv4/ip_tunnel_core.c skb_tunnel_check_pmtu; vxlan_core.c vxlan_encap_bypass.
-Stop refuse_too_big(const Packet& packet, const Packet& outer, Stack& stack) {
-  const link::Device& device = stack.host.devices[packet.device];
-  if (!device.port || packet.ethertype != wire::ethertype::ipv4) return Stop::go_on();
-  const std::optional<std::uint32_t> room = room_in_tunnel(outer, stack);
-  if (!room) return Stop::go_on();
-  const auto error = link::tunnel_too_big(packet, *room);
-  if (!error) return Stop::go_on();
-  Packet answer = packet;  // what was learned about the offender stays with it
-  answer.number = stack.next_packet++;
-  answer.answers = packet.number;
-  answer.set_frame(*error);
-  stack.work.push_back({Work::Kind::receive, std::move(answer)});
-  return Stop::drop(Stage::skb_tunnel_check_pmtu, DropReason::PKT_TOO_BIG,
-                    Cause::mtu(packet.device, *room));
-}
-
-/// The frame becomes the payload of UDP packets of this host, one a remote.
-/// Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit, vxlan_xmit_one.
-/// Not modelled: what this host's own senders learn of the path's MTU.
-template <Trace T>
-Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
-  const link::Device& device = stack.host.devices[packet.device];
-  const auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
-  const std::vector<link::VxlanRemote> remotes =
-      bridge::vxlan_remotes(stack.state.bridges, packet.device, ethernet->destination);
-  if (remotes.empty())
-    return Stop::drop(Stage::vxlan_xmit, DropReason::NO_TX_TARGET,
-                      Cause::on_device(DeviceCause::no_remote, packet.device));
-  Stop refused;
-  for (const link::VxlanRemote& remote : remotes) {
-    Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
-    outer.number = packet.number;
-    outer.local = true;
-    outer.bound = device.lower;
-    if (Stop stop = refuse_too_big(packet, outer, stack))
-      refused = stop;
-    else
-      stack.work.push_back({Work::Kind::send, std::move(outer)});
-  }
-  return refused ? refused : Stop::end(Fate::forwarded, Stage::vxlan_xmit);
 }
 
 /// A veth of the host itself with an address in a subnet, as an uplink has, and a port or the end of

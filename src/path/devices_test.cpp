@@ -23,7 +23,8 @@ TEST(Veth, TheOtherEndTakesWhatFitsItsMtu) {
   TestJourney journey(narrow);
   const auto lost = journey.send("c1", datagram(outsider, 53, 1452));
   EXPECT_THAT(journey.ends(lost), ElementsAre("host __dev_forward_skb2 NOT_SPECIFIED"));
-  EXPECT_EQ(journey.cause(lost), Cause::mtu(journey.device("host", "eth0"), 1400));
+  EXPECT_EQ(journey.cause(lost), Cause::mtu(journey.device("o", "eth0"), 1400)) << "the other end's";
+  EXPECT_EQ(journey.journey.ends().back().cause_host, host::position(journey.machine, "o"));
   EXPECT_THAT(journey.answers(lost), IsEmpty());
   // There is room for a VLAN tag, which this packet does not have.
   EXPECT_THAT(journey.ends(journey.send("host", datagram(outsider, 53, 1376, false, host_address))),

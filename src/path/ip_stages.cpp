@@ -4,9 +4,7 @@
 #include "path/stages.hpp"
 #include "path/walk.hpp"
 
-#include "bridge/vxlan_fdb.hpp"
 #include "ip/arp.hpp"
-#include "link/vxlan.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::path {
@@ -76,40 +74,6 @@ bool is_for_us(const Packet& packet) {
 
 namespace {
 
-bool carries_vxlan(const Packet& packet, const link::Devices& devices) {
-  const route::Flow flow = route::flow_of(packet);
-  return flow.protocol == wire::protocol::udp && link::vxlan_listens(devices, flow.dport);
-}
-
-/// A VXLAN device that is down does not listen, and nobody else will on its port.
-void blame_vxlan_down(const Packet& packet, const link::Devices& devices, Stop& stop) {
-  const route::Flow flow = route::flow_of(packet);
-  if (stop.reason != DropReason::NO_SOCKET || flow.protocol != wire::protocol::udp) return;
-  for (DeviceId id = 1; id < devices.size(); ++id) {
-    const link::Device& device = devices[id];
-    if (device.kind == link::DeviceKind::vxlan && !device.up && device.vxlan.port == flow.dport)
-      stop.cause = Cause::on_device(DeviceCause::down, id);
-  }
-}
-
-/// The frame inside goes on as one received on the VXLAN device.
-template <Trace T>
-Stop unwrap_vxlan(const Packet& packet, Stack& stack, T& trace) {
-  Packet inner = packet;
-  const wire::IpAddress remote = route::flow_of(packet).source;
-  if (Stop stop = link::vxlan_receive(inner, stack.host.devices, trace)) return stop;
-  const auto* ethernet = wire::header_at<wire::EthernetHeader>(inner.frame());
-  if (Stop stop = bridge::vxlan_learn(stack.state.bridges, inner.device, stack.host.devices,
-                                      ethernet->source, remote))
-    return stop;
-  stack.work.push_back({Work::Kind::receive, std::move(inner)});
-  return Stop::end(Fate::forwarded, Stage::vxlan_rcv);
-}
-
-}  // namespace
-
-namespace {
-
 /// The mark of the packet that opens a TCP connection may become that of everything this end sends
 /// on it. Linux: include/net/inet_sock.h inet_request_mark.
 void keep_accepted_mark(const Packet& packet, Stack& stack) {
@@ -136,7 +100,7 @@ template <Trace T>
 Stop deliver(Packet& packet, Stack& stack, T& trace) {
   if (Stop stop = defragment(packet, Hook::input, stack, trace)) return stop;
   if (Stop stop = hook(Hook::input, packet, packet.device, no_device, stack, trace)) return stop;
-  if (carries_vxlan(packet, stack.host.devices)) return unwrap_vxlan(packet, stack, trace);
+  if (is_tunnelled(packet, stack)) return unwrap(packet, stack, trace);
   const host::IpConfig& config = stack.host.ip;
   ip::LocalAnswer answer =
       ip::deliver(packet,
@@ -147,7 +111,7 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
                    .reflect_mark = config.fwmark_reflect},
                   trace);
   if (answer.stop.fate == Fate::delivered) keep_accepted_mark(packet, stack);
-  blame_vxlan_down(packet, stack.host.devices, answer.stop);
+  blame_tunnel_down(packet, stack, answer.stop);
   if (answer.reply) send_answer(std::move(*answer.reply), packet, stack);
   if (answer.error) {
     // UDP lets go of the connection before it looks for a socket (nf_reset_ct): the error about a

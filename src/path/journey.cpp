@@ -114,9 +114,10 @@ void Journey::carry(Handover handover) {
   }
   frame.scrub(handover.from.host == handover.to.host);
   frame.device = handover.to.device;
-  frame.local = false;
-  const auto kind = handover.how == Handover::How::to_lower ? Work::Kind::transmit
-                                                            : Work::Kind::receive;
+  frame.local = handover.how == Handover::How::to_carrier;
+  auto kind = Work::Kind::receive;
+  if (handover.how == Handover::How::to_lower) kind = Work::Kind::transmit;
+  if (handover.how == Handover::How::to_carrier) kind = Work::Kind::send;
   give(handover.to.host, {kind, std::move(frame)});
 }
 

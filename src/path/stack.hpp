@@ -37,6 +37,7 @@ struct Handover {
     to_peer,   ///< veth: `to` receives it
     to_upper,  ///< a VLAN or macvlan child, `to`, receives it
     to_lower,  ///< `to` is the lower device, and transmits it
+    to_carrier,  ///< namespace `to.host` sends the datagram of a tunnel that it carries
     outside,   ///< a device whose other end is not on this machine
   };
   How how = How::to_peer;

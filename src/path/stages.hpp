@@ -103,6 +103,24 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop transmit(Packet& packet, Stack& stack, T& trace);
 
+/// The frame becomes the payload of UDP packets, one a remote, of the namespace that carries the
+/// tunnel. Linux: drivers/net/vxlan/vxlan_core.c vxlan_xmit, vxlan_xmit_one.
+/// Ends: NO_TX_TARGET, PKT_TOO_BIG; undecided where the carrying namespace was not read.
+/// Not modelled: what this host's own senders learn of the path's MTU.
+template <Trace T>
+Stop transmit_vxlan(Packet& packet, Stack& stack, T& trace);
+
+/// A datagram delivered here is for a tunnel that this namespace carries.
+[[nodiscard]] bool is_tunnelled(const Packet& packet, const Stack& stack);
+
+/// The frame inside such a datagram goes on at its VXLAN device. Linux: vxlan_core.c vxlan_rcv.
+/// Not modelled: what a device learns whose tunnel another namespace carries.
+template <Trace T>
+Stop unwrap(const Packet& packet, Stack& stack, T& trace);
+
+/// A VXLAN device that is down does not listen, and nobody else will on its port: it is to blame.
+void blame_tunnel_down(const Packet& packet, const Stack& stack, Stop& stop);
+
 /// A packet that this host makes in answer to `about` goes into stack.work.
 void send_answer(Packet answer, const Packet& about, Stack& stack);
 

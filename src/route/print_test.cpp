@@ -20,7 +20,7 @@ TEST(PrintRoute, AsIpDoes) {
       "1.2.3.5 dev a0 scope host",
       "prohibit 2.2.0.0/16 tos 0x10",
       "throw 2.3.0.0/16 table 100",
-      "2.4.0.0/16 via 10.0.1.254 dev a0 mtu 1400",
+      "2.4.0.0/16 via 10.0.1.254 dev a0 mtu 1400 hoplimit 3",
       "2.6.0.0/16 nexthop via 10.0.1.254 dev a0 weight 1 onlink nexthop dev b0 weight 5",
       "3.7.0.0/16 tos 0x04 via 10.0.1.254 dev a0 table 1234567 src 10.0.1.1 metric 3 mtu 1300",
       "8.1.0.0/16 nhid 1 via 10.0.1.254 dev a0 metric 4",
@@ -63,6 +63,7 @@ TEST(PrintRule, AsIpDoes) {
   rule.sport_low = 1;
   rule.sport_high = 10;
   rule.dport_low = rule.dport_high = 80;
+  rule.tunnel_id = 5;
   rule.table = 1000000;
   rule.suppress_prefix_length = 8;
   rule.suppress_ifgroup = 3;
@@ -94,7 +95,7 @@ TEST(PrintRule, AsIpDoes) {
       printed,
       testing::ElementsAre(
           "94:\tfrom 1.2.3.4 to 5.6.7.0/24 tos 0x10 fwmark 0x1/0xff iif a0 oif b0 [detached] "
-          "uidrange 1-4 ipproto tcp sport 1-10 dport 80 lookup 1000000 suppress_prefixlength 8 "
+          "uidrange 1-4 ipproto tcp sport 1-10 dport 80 tun_id 5 lookup 1000000 suppress_prefixlength 8 "
           "suppress_ifgroup 3",
           "95:\tnot from all fwmark 0x7 unreachable", "100:\tfrom all goto 200 [unresolved]",
           "101:\tfrom all ipproto ipproto-200 lookup 9 proto static",

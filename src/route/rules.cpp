@@ -29,8 +29,8 @@ bool port_fits(std::uint16_t low, std::uint16_t high, std::uint16_t port) {
 
 /// Tells the sockets of this host apart, whatever their source; not 0.
 std::uint64_t socket_of(const Flow& flow) {
-  const std::uint64_t ends = std::uint64_t{flow.destination.is_v4() ? flow.destination.v4() : 0} << 32 |
-                             std::uint64_t{flow.sport} << 16 | flow.dport;
+  const std::uint64_t to = flow.destination.is_v4() ? flow.destination.v4() : 0;
+  const std::uint64_t ends = to << 32 | std::uint64_t{flow.sport} << 16 | flow.dport;
   return ends == 0 ? 1 : ends;
 }
 
@@ -219,7 +219,8 @@ FibResult Fib::lookup_merged(const Flow& flow, Chance& chance, bool ignore_links
   if (result.rule == 1 && chance.explores()) {
     // Rules that came and went leave the tables apart for good, and nobody can see it.
     const FibResult local = lookup_table(table_local, flow, ignore_linkstate);
-    if (local.kind != FibResult::Kind::no_route && chance.choose_for(1, Cause::routing_rule(0), 2) == 1)
+    if (local.kind != FibResult::Kind::no_route &&
+        chance.choose_for(1, Cause::routing_rule(0), 2) == 1)
       return local;
   }
   if (result.kind != FibResult::Kind::no_route) return result;

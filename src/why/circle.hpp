@@ -9,9 +9,9 @@
 
 namespace wayout::why {
 
-/// The routing decisions of one turn of the circle in which the packet went that ended so, the first
-/// host of it first; the last one sends the packet back there. Empty: it did not die of its TTL, or
-/// went in none.
+/// The routing decisions of one turn of the circle in which the packet went that ended so, that of
+/// the circle's first host first; the last one sends the packet back there. Empty: it did not die of
+/// its TTL, or went in none.
 [[nodiscard]] std::vector<Step> circle_of(const std::vector<Step>& steps,
                                           const path::JourneyEnd& end);
 

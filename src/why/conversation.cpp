@@ -188,7 +188,9 @@ bool Conversation::out_leg(std::size_t index) {
   if (index == 0) {
     for (std::size_t i = first_step; i < trace_.steps().size(); ++i) {
       const Step& step = trace_.steps()[i];
-      if (step.packet == number && step.did == Did::source_chosen) account_.asked.source = step.address;
+      if (step.packet != number || step.did != Did::source_chosen) continue;
+      account_.asked.source = step.address;
+      break;  // a tunnel's datagrams have the same number, and choose later
     }
     listen();
   }

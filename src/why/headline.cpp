@@ -97,6 +97,8 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
       (cause.kind() == CauseKind::rule || cause.kind() == CauseKind::conntrack))
     return fmt::format("it comes to a port where nothing listens{}: {}",
                        cause.kind() == CauseKind::rule ? ", because of a rule" : "", line);
+  if (cause.kind() == CauseKind::mtu && end.cause_host != end.host)
+    return fmt::format("it is too big for the other end: {}: {}", blamed.name, line);
   if (cause.kind() == CauseKind::route && end.cause_host != end.host)
     return fmt::format("{} sends it to {}, which does not forward it: {}", blamed.name, where, line);
   if (cause.kind() == CauseKind::neighbour && end.cause_host != end.host)

@@ -202,7 +202,9 @@ TEST_F(Words, EveryCauseHasItsWords) {
   all_told([&](auto v) { return Cause::conntrack(static_cast<ConntrackCause>(v)); },
            static_cast<std::uint32_t>(ConntrackCause::invalid), "conntrack refused it");
   all_told([&](auto v) { return Cause::address(static_cast<AddressCause>(v), eth0); },
-           static_cast<std::uint32_t>(AddressCause::not_owned), "its address is refused");
+           static_cast<std::uint32_t>(AddressCause::not_unicast), "its address is refused");
+  all_told([&](auto v) { return Cause::socket(static_cast<SocketCause>(v)); },
+           static_cast<std::uint32_t>(SocketCause::broadcast), "nothing listens");
   all_told([&](auto v) { return Cause::packet(static_cast<PacketCause>(v)); },
            static_cast<std::uint32_t>(PacketCause::unknown_protocol), "it is refused");
 }

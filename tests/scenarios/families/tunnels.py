@@ -350,3 +350,55 @@ scenario(
     fix="must",
     fixed="r: iptables -F FORWARD",
 )
+
+# docker's overlay networks: the VXLAN device is made by the host and moved into a namespace with nothing but a bridge.
+
+
+def swarm(h="", h2="", extra=""):
+    return f"""
+namespace c1 b1 h h2 b2 c2
+cable h/eth0 h2/eth0
+cable c1/eth0 b1/vethc1
+cable c2/eth0 b2/vethc2
+h: ip addr add 192.168.7.1/24 dev eth0
+h2: ip addr add 192.168.7.2/24 dev eth0
+h: ip link add vx0 type vxlan id 4096 dstport 4789 {h}
+h: ip link set vx0 netns @b1
+h2: ip link add vx0 type vxlan id 4096 dstport 4789 {h2}
+h2: ip link set vx0 netns @b2
+b1: ip link add br0 type bridge
+b1: ip link set br0 up
+b1: ip link set vethc1 master br0
+b1: ip link set vx0 master br0
+b1: ip link set vx0 up
+b2: ip link add br0 type bridge
+b2: ip link set br0 up
+b2: ip link set vethc2 master br0
+b2: ip link set vx0 master br0
+b2: ip link set vx0 up
+b1: bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.7.2
+b2: bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.7.1
+c1: ip addr add 10.1.0.2/24 dev eth0
+c2: ip addr add 10.1.0.3/24 dev eth0
+{extra}"""
+
+
+scenario("swarm", "Two containers on one overlay network of docker.", swarm(), OVER, works(source="10.1.0.2"))
+scenario(
+    "swarm-dropped-by-the-other-host",
+    "The other host's INPUT drops UDP 4789.",
+    swarm(extra="h2: iptables -A INPUT -p udp --dport 4789 -j DROP"),
+    OVER,
+    LOST,
+    rule("filter", "INPUT", 1),
+    fix="must",
+    fixed="h2: iptables -F INPUT",
+)
+scenario(
+    "swarm-another-vni",
+    "The other host's device has another number.",
+    swarm().replace("h2: ip link add vx0 type vxlan id 4096", "h2: ip link add vx0 type vxlan id 4097"),
+    OVER,
+    LOST,
+    cause("device", namespace="h2"),
+)
