@@ -23,20 +23,14 @@ bool prefix_fits(const wire::Prefix& prefix, const wire::IpAddress& address,
   return prefix.contains(address.is_set() ? address : wire::IpAddress::any(family));
 }
 
-bool port_fits(std::uint16_t low, std::uint16_t high, std::uint16_t port) {
-  return high == 0 || (low <= port && port <= high);
-}
-
-/// Everything that flow and rule say by themselves.
+/// Everything that flow and rule say by themselves, but for the ports.
 bool headers_fit(const Rule& rule, const Flow& flow) {
   const wire::Family family = flow.destination.family();
   return ((flow.mark ^ rule.fwmark) & rule.fwmask) == 0 &&
          prefix_fits(rule.from, flow.source, family) &&
          prefix_fits(rule.to, flow.destination, family) &&
          tos_fits(rule.tos, flow) &&
-         (rule.ip_protocol == 0 || rule.ip_protocol == flow.protocol) &&
-         port_fits(rule.sport_low, rule.sport_high, flow.sport) &&
-         port_fits(rule.dport_low, rule.dport_high, flow.dport);
+         (rule.ip_protocol == 0 || rule.ip_protocol == flow.protocol);
 }
 
 /// Rules for packets of this host find ports in the socket's flow; others make them be looked for.
@@ -154,6 +148,12 @@ bool Fib::rule_matches(std::uint32_t position, const Flow& flow, Chance& chance)
     else
       known = false;
   }
+  // Last, for a port that stands for several is asked about.
+  const auto port_fits = [&](std::uint16_t low, std::uint16_t high, std::uint16_t port) {
+    return high == 0 || chance.is_among(port, PortSet{{low, high}}, Cause::routing_rule(position));
+  };
+  fits = fits && port_fits(rule.sport_low, rule.sport_high, flow.sport) &&
+         port_fits(rule.dport_low, rule.dport_high, flow.dport);
   if (fits && !known) fits = chance.choose(Cause::routing_rule(position), 2) == 0;
   return fits != rule.invert;
 }
