@@ -142,7 +142,7 @@ std::string with_rules(const std::string& rules, std::optional<std::uint16_t> sp
 TEST(Conversation, ASourcePortThatNobodyNamedIsAllThatItCanBe) {
   const std::string some = "-A FORWARD -p tcp -m tcp --sport 50000:60000 -j DROP\n";
   EXPECT_EQ(with_rules(some),
-            "undecided: host: iptables-legacy -t filter -A FORWARD -p tcp -m tcp --sport 50000:60000 "
+            "undecided: host: iptables -t filter -A FORWARD -p tcp -m tcp --sport 50000:60000 "
             "-j DROP (number 1) c1: the source port that the asking program's socket gets (--sport "
             "names one)");
   EXPECT_EQ(with_rules(some, 40000), "delivered");
