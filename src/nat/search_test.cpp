@@ -282,5 +282,39 @@ TEST(Lookup3, SpreadsOneBitOverTheHash) {
   }
 }
 
+TEST_F(Mapping, APortTakenAtRandomStandsForAllThatAreFree) {
+  chance = Chance{std::vector<std::uint32_t>{}};
+  Range range{.map_addresses = true, .ports_specified = true, .random = true};
+  range.min_address = range.max_address = router;
+  range.min_port = 7000, range.max_port = 7002;
+  const auto first = port(udp(2, 5000), range);
+  ASSERT_TRUE(first);
+  ASSERT_NE(chance.stand_in(*first), nullptr);
+  EXPECT_EQ(chance.stand_in(*first)->possible, (PortSet{{7000, 7002}}));
+  EXPECT_EQ(chance.stand_in(*first)->by, Cause::rule(RuleRef{}));
+
+  range.random = false;
+  EXPECT_EQ(port(udp(2, 7777, IpAddress::v4(1, 1, 1, 1)), range.with_address(router)).has_value(),
+            true);
+  range.ports_specified = false;
+  const auto kept = port(udp(4, 6000), range);
+  EXPECT_EQ(kept, 6000);
+  EXPECT_EQ(chance.stand_in(6000), nullptr) << "a port that is kept is itself";
+}
+
+TEST_F(Mapping, APortThatStandsForSeveralIsKeptOnlyIfAllMayBe) {
+  chance = Chance{std::vector<std::uint32_t>{}};
+  chance.let_stand(5000, PortSet{{4000, 6000}}, Cause::socket(SocketCause::source_port));
+  Range range{.map_addresses = true, .ports_specified = true};
+  range.min_address = range.max_address = router;
+  range.min_port = 4000, range.max_port = 6000;
+  EXPECT_EQ(port(udp(2, 5000), range), 5000);
+  range.min_port = 4500;
+  const auto moved = port(udp(3, 5000), range);
+  ASSERT_TRUE(moved);
+  ASSERT_NE(chance.stand_in(*moved), nullptr);
+  EXPECT_GE(chance.stand_in(*moved)->possible.ranges().front().low, 4500);
+}
+
 }  // namespace
 }  // namespace wayout::nat

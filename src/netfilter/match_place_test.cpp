@@ -128,7 +128,9 @@ TEST(MatchPlace, Owner) {
 
   Packet by_the_kernel = sent_from_here();
   by_the_kernel.answers = 7;
-  EXPECT_EQ(rules.counted(by_the_kernel), "0100101") << "a reset has no sender";
+  EXPECT_EQ(rules.counted(by_the_kernel), "0100110") << "an echo reply, an error, a closed port's reset";
+  by_the_kernel.sender.socket = false;
+  EXPECT_EQ(rules.counted(by_the_kernel), "0100101") << "REJECT's reset has no socket at all";
 }
 
 TEST(MatchPlace, OwnerOfAnUnknownProcessIsAsked) {

@@ -79,14 +79,22 @@ bool looks_at_port(const IpSets& sets, const IpSet& set, const SetMatch& match, 
 }
 
 /// Where the answer of the set may change along the ports: the first of each element and the first
-/// behind it.
+/// behind it; of a set of ports alone, of each row of them.
 void add_borders(const IpSets& sets, const IpSet& set, std::set<std::uint32_t>& borders) {
+  const auto add = [&](const PortSet::Range& range) {
+    borders.insert(range.low);
+    borders.insert(range.high + 1U);
+  };
+  PortSet rows;
+  const bool ports_alone = set.parts == std::vector{SetPart::port};
   for (const SetElement& element : set.elements) {
-    borders.insert(element.port_low);
-    borders.insert(element.port_high + 1U);
+    const PortSet::Range range{element.port_low, element.port_high};
+    if (ports_alone) rows.add(range);
+    else add(range);
     if (const IpSet* member = element.set.empty() ? nullptr : sets.find(element.set))
       add_borders(sets, *member, borders);
   }
+  for (const PortSet::Range& range : rows.ranges()) add(range);
 }
 
 /// For a port that stands for several, which of them the set (or its inversion) holds.

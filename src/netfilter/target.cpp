@@ -68,10 +68,6 @@ Verdict act(const CtTarget& target, const Situation& at) {
   return {};
 }
 
-Verdict act(const UnmodelledTarget& target, const Situation&) {
-  return {.assumed = !target.passes};
-}
-
 RuleEffect effect(const NoTarget&) { return RuleEffect::go_on; }
 RuleEffect effect(const AcceptTarget&) { return RuleEffect::accept; }
 RuleEffect effect(const DropTarget&) { return RuleEffect::drop; }

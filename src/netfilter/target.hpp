@@ -44,6 +44,9 @@ Verdict act(const Target& target, const Situation& at);
 /// Not modelled: ICMP rate limits; a hop limit or fwmark_reflect for the reset.
 Verdict act(const RejectTarget& target, const Situation& at);
 
+/// TOS, DSCP, TTL and TCPOPTSTRIP; of others nothing is done, and unless they pass that is told.
+Verdict act(const UnmodelledTarget& target, const Situation& at);
+
 /// Linux: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c, xt_NETMAP.c; nf_nat_redirect.c.
 /// Ends: NETFILTER_DROP with NatCause::no_address when MASQUERADE or REDIRECT finds none.
 Verdict act(const NatTarget& target, const Situation& at);

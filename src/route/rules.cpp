@@ -23,10 +23,6 @@ bool prefix_fits(const wire::Prefix& prefix, const wire::IpAddress& address,
   return prefix.contains(address.is_set() ? address : wire::IpAddress::any(family));
 }
 
-bool port_fits(std::uint16_t low, std::uint16_t high, std::uint16_t port) {
-  return high == 0 || (low <= port && port <= high);
-}
-
 /// Tells the sockets of this host apart, whatever their source; not 0.
 std::uint64_t socket_of(const Flow& flow) {
   const std::uint64_t to = flow.destination.is_v4() ? flow.destination.v4() : 0;
@@ -34,7 +30,7 @@ std::uint64_t socket_of(const Flow& flow) {
   return ends == 0 ? 1 : ends;
 }
 
-/// Everything that flow and rule say by themselves.
+/// Everything that flow and rule say by themselves, but for the ports.
 bool headers_fit(const Rule& rule, const Flow& flow) {
   const wire::Family family = flow.destination.family();
   // No packet has the metadata of a tunnel here: devices that would add them are ends.
@@ -42,9 +38,7 @@ bool headers_fit(const Rule& rule, const Flow& flow) {
          prefix_fits(rule.from, flow.source, family) &&
          prefix_fits(rule.to, flow.destination, family) &&
          tos_fits(rule.tos, flow) &&
-         (rule.ip_protocol == 0 || rule.ip_protocol == flow.protocol) &&
-         port_fits(rule.sport_low, rule.sport_high, flow.sport) &&
-         port_fits(rule.dport_low, rule.dport_high, flow.dport);
+         (rule.ip_protocol == 0 || rule.ip_protocol == flow.protocol);
 }
 
 /// Rules for packets of this host find ports in the socket's flow; others make them be looked for.
@@ -162,6 +156,12 @@ bool Fib::rule_matches(std::uint32_t position, const Flow& flow, Chance& chance)
     else
       known = false;
   }
+  // Last, for a port that stands for several is asked about.
+  const auto port_fits = [&](std::uint16_t low, std::uint16_t high, std::uint16_t port) {
+    return high == 0 || chance.is_among(port, PortSet{{low, high}}, Cause::routing_rule(position));
+  };
+  fits = fits && port_fits(rule.sport_low, rule.sport_high, flow.sport) &&
+         port_fits(rule.dport_low, rule.dport_high, flow.dport);
   // connect() asks twice, as one and the same program.
   if (fits && !known)
     fits = chance.choose_for(socket_of(flow), Cause::routing_rule(position), 2) == 0;

@@ -104,6 +104,83 @@ TEST(Conversation, AnAnswerFromElsewhereIsNone) {
       "back c1 tcp_v4_rcv NO_SOCKET: the answer does not come from the address that was asked");
 }
 
+TEST(Conversation, ASynHasTheOptionsThatItsNamespaceTurnsOn) {
+  const Played all(two_containers(), "c1", "198.51.100.1");
+  EXPECT_THAT(all.account.legs[0].text,
+              HasSubstr("options [mss 1460,sackOK,TS val 2000 ecr 0,nop,wscale 7], length 0"));
+  EXPECT_THAT(all.account.legs[1].text,
+              HasSubstr("options [mss 1460,sackOK,TS val 7000 ecr 2000,nop,wscale 7], length 0"));
+  EXPECT_THAT(all.account.legs[2].text, HasSubstr("options [nop,nop,TS val 2000 ecr 7000]"));
+
+  const Played client(two_containers()
+                          .append("c1/sysctl.txt", "net.ipv4.tcp_timestamps = 0\n"
+                                                   "net.ipv4.tcp_rmem = 4096 131072 33554432\n"),
+                      "c1", "198.51.100.1");
+  EXPECT_THAT(client.account.legs[0].text,
+              HasSubstr("options [mss 1460,nop,nop,sackOK,nop,wscale 10]"));
+  EXPECT_THAT(client.account.legs[1].text,
+              HasSubstr("options [mss 1460,nop,nop,sackOK,nop,wscale 7]"));
+  EXPECT_THAT(client.account.legs[2].text, testing::Not(HasSubstr("options")));
+
+  const Played server(two_containers().append("o/sysctl.txt", "net.ipv4.tcp_sack = 0\n"
+                                                              "net.ipv4.tcp_window_scaling = 0\n"),
+                      "c1", "198.51.100.1");
+  EXPECT_THAT(server.account.legs[1].text,
+              HasSubstr("options [mss 1460,nop,nop,TS val 7000 ecr 2000], length 0"));
+}
+
+std::string with_rules(const std::string& rules, std::optional<std::uint16_t> sport = {},
+                       const std::string& sysctls = "") {
+  const TestMachine text =
+      two_containers().rules("filter", rules).append("c1/sysctl.txt", sysctls);
+  const host::Machine machine = text.read();
+  Question question = ask(machine, "c1", "198.51.100.1");
+  question.sport = sport;
+  return outcome(machine, explore(machine, question));
+}
+
+TEST(Conversation, ASourcePortThatNobodyNamedIsAllThatItCanBe) {
+  const std::string some = "-A FORWARD -p tcp -m tcp --sport 50000:60000 -j DROP\n";
+  EXPECT_EQ(with_rules(some),
+            "undecided: host: iptables -t filter -A FORWARD -p tcp -m tcp --sport 50000:60000 "
+            "-j DROP (number 1) c1: the source port that the asking program's socket gets (--sport "
+            "names one)");
+  EXPECT_EQ(with_rules(some, 40000), "delivered");
+  EXPECT_THAT(with_rules(some, 50000), testing::StartsWith("out host"));
+  EXPECT_EQ(with_rules(some, {}, "net.ipv4.ip_local_port_range = 32768 49999\n"), "delivered");
+  EXPECT_THAT(with_rules(some, {}, "net.ipv4.ip_local_port_range = 50000\t50010\n"),
+              testing::StartsWith("out host"));
+  EXPECT_EQ(with_rules(some, {}, "net.ipv4.ip_local_port_range = 49000 60000\n"
+                                 "net.ipv4.ip_local_reserved_ports = 50000-59999,60000\n"),
+            "delivered");
+}
+
+TEST(Conversation, WhatWasDecidedOfAPortHoldsForTheNextRule) {
+  EXPECT_EQ(with_rules("-A FORWARD -p tcp -m tcp --sport 32768:50000 -j ACCEPT\n"
+                       "-A FORWARD -p tcp -m multiport --sports 50001:60999 -j ACCEPT\n"
+                       "-A FORWARD -p tcp -m tcp --dport 80 -j DROP\n"),
+            "delivered");
+  EXPECT_EQ(with_rules("-A FORWARD -p tcp -m tcp --sport 50000 -j LOG\n"), "delivered")
+      << "a rule that only counts asks nothing";
+}
+
+TEST(Conversation, WhoClosedAConnectionIsNotShown) {
+  const auto with_entry = [](const char* state) {
+    const TestMachine text = two_containers().set(
+        "host/conntrack.txt",
+        fmt::format("ipv4 2 tcp 6 9 {} src=10.1.0.2 dst=198.51.100.1 sport=5000 dport=80 "
+                    "src=198.51.100.1 dst=10.1.0.2 sport=80 dport=5000 [ASSURED] mark=0 use=1\n",
+                    state));
+    const host::Machine machine = text.read();
+    Question question = ask(machine, "c1", "198.51.100.1");
+    question.sport = 5000;
+    return outcome(machine, explore(machine, question));
+  };
+  EXPECT_EQ(with_entry("TIME_WAIT"), "delivered") << "a FIN closed it: the entry is made anew";
+  EXPECT_THAT(with_entry("ESTABLISHED"), testing::StartsWith("back "));
+  EXPECT_THAT(with_entry("CLOSE"), testing::StartsWith("undecided: host: a connection entry"));
+}
+
 TEST(Conversation, AnOldEntryIsFollowed) {
   const TestMachine stale = two_containers().set(
       "host/conntrack.txt",

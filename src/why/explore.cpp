@@ -14,7 +14,9 @@ bool differ(const Account& first, const Account& other, const Choice& choice) {
       (other.direction != first.direction ||
        other.end.stop.cause.kind() != first.end.stop.cause.kind()))
     return true;
-  const bool always_the_same = choice.asked_by.kind() == CauseKind::unmodelled ||
+  const CauseKind asked_by = choice.asked_by.kind();
+  const bool always_the_same = asked_by == CauseKind::unmodelled ||
+                               asked_by == CauseKind::conntrack ||
                                choice.asked_by == Cause::socket(SocketCause::connects);
   return always_the_same && first.seen && other.seen &&
          first.seen->source != other.seen->source;

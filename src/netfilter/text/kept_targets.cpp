@@ -225,7 +225,7 @@ constexpr TargetExtension extensions[] = {
     {"SET", set_options},
     {"SNPT", npt_options, nullptr, mangle_v6},
     {"SYNPROXY", synproxy_options, nullptr, {.protocol = 6}},
-    {"TCPOPTSTRIP", tcpoptstrip_options, nullptr, {.protocol = 6}, passes},
+    {"TCPOPTSTRIP", tcpoptstrip_options, nullptr, {.protocol = 6}},
     {"TEE", tee_options, nullptr, anywhere, passes},
     {"TOS", tos_options, nullptr, in_mangle},
     {"TPROXY", tproxy_options, nullptr, proxy(v4_only)},

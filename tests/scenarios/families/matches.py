@@ -1,6 +1,6 @@
 """What rules look at in a packet of Linux: TCP options, length, TTL, DSCP, the way back, its sender."""
 
-from harness.scenario import LEGACY, NFT, RULES, ask, dies, rule, scenario, works
+from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, rule, scenario, works
 from harness.topology import NATTED, ONE
 
 TCP = ask("c1", "198.51.100.1:80", server="o")
@@ -80,3 +80,20 @@ scenario("owner-echo-reply-no-user", "But it is no user's.", [NATTED, OWNER + " 
          works(source=OUT))
 scenario("owner-answer", "A SYN-ACK is sent by the listening socket.",
          [NATTED, "o: iptables -A OUTPUT -p tcp -m owner ! --socket-exists -j DROP"], TCP, works(source=OUT))
+
+MANGLE = "h: iptables -t mangle -A PREROUTING -i br0 -j "
+passes("stripped-option", "What TCPOPTSTRIP takes out is not there for the rules behind it.", "-i br0 -p tcp --tcp-option 8",
+       setup=["h: iptables -t mangle -A PREROUTING -p tcp -j TCPOPTSTRIP --strip-options timestamp"])
+passes("stripped-option-answer", "... nor does the answer have it then.", "-i eth0 -p tcp --tcp-option 4",
+       setup=["h: iptables -t mangle -A PREROUTING -i br0 -p tcp -j TCPOPTSTRIP --strip-options sack-permitted"])
+scenario("set-tos", "A TOS that was set is seen by the rules behind it.",
+         [NATTED, MANGLE + "TOS --set-tos 0x10/0xf0", "h: iptables -A FORWARD -i br0 -m tos --tos 0x10/0xff -j DROP"], UDP,
+         DROPPED, FIRST, fix="must", backends=BOTH)
+scenario("set-dscp", "The same with a DSCP.",
+         [NATTED, MANGLE + "DSCP --set-dscp 46", "h: iptables -A FORWARD -i br0 -m dscp --dscp 46 -j DROP"], UDP,
+         DROPPED, FIRST, fix="must", backends=BOTH)
+scenario("ttl-set-higher", "A TTL that was raised; the host takes one of it.",
+         [NATTED, MANGLE + "TTL --ttl-inc 10", "h: iptables -A FORWARD -i br0 -m ttl --ttl-eq 73 -j DROP"], PING,
+         DROPPED, FIRST, fix="must", backends=BOTH)
+scenario("ttl-set-to-one", "Set to 1 it ends at the host: against tethering, this is done on purpose.",
+         [NATTED, MANGLE + "TTL --ttl-set 1"], PING, dies("out", "h", "ip_forward", "IP_INHDR"), cause("ttl"), fix="may")

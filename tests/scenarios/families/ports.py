@@ -1,6 +1,6 @@
 """Ports that nobody has named: the asking program's own, and those that NAT takes at random."""
 
-from harness.scenario import LEGACY, NFT, RULES, ask, dies, rule, scenario, undecided, works
+from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, rule, scenario, undecided, works
 from harness.topology import NATTED, ONE
 
 TCP = ask("c1", "198.51.100.1:80", server="o")
@@ -144,4 +144,21 @@ scenario(
     TCP,
     works(source=OUT),
     backends=BOTH,
+)
+scenario(
+    "asked-of-a-routing-rule",
+    "A routing rule takes some of the ports.",
+    [NATTED, "h: ip rule add ipproto tcp sport 60990-60999 iif br0 pref 50 blackhole"],
+    TCP,
+    works(source=OUT),
+    undecided("sport"),
+)
+scenario(
+    "asked-of-a-routing-rule-of-all",
+    "... or all of them.",
+    [NATTED, OWN_RANGE, "h: ip rule add ipproto tcp sport 20000-21000 iif br0 pref 50 blackhole"],
+    TCP,
+    dies("out", "h"),
+    cause("route"),
+    fix="must",
 )

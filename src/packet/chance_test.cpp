@@ -1,0 +1,36 @@
+#include "packet/chance.hpp"
+
+#include <gtest/gtest.h>
+
+namespace wayout {
+namespace {
+
+constexpr PortSet::Range low{1, 9}, high{10, 20};
+
+TEST(Chance, ANumberThatStandsForSeveralIsAskedAboutOnce) {
+  Chance chance{std::vector<std::uint32_t>{1}};
+  chance.let_stand(5, PortSet{{1, 20}}, Cause::socket(SocketCause::source_port));
+  EXPECT_TRUE(chance.is_among(5, PortSet{{0, 100}}, Cause::socket())) << "all are";
+  EXPECT_TRUE(chance.asked().empty());
+  EXPECT_FALSE(chance.is_among(5, PortSet{low}, Cause::socket())) << "the script says no";
+  ASSERT_EQ(chance.asked().size(), 1U);
+  EXPECT_EQ(chance.asked()[0].unknown_by, Cause::socket(SocketCause::source_port));
+  EXPECT_FALSE(chance.is_among(5, PortSet{low}, Cause::socket())) << "and it stays so";
+  EXPECT_TRUE(chance.is_among(5, PortSet{high}, Cause::socket()));
+  EXPECT_EQ(chance.asked().size(), 1U);
+}
+
+TEST(Chance, AnyOtherNumberIsItself) {
+  Chance chance{std::vector<std::uint32_t>{}};
+  chance.let_stand(5, PortSet{{5, 5}}, Cause::socket());
+  EXPECT_EQ(chance.stand_in(5), nullptr) << "one is no choice";
+  EXPECT_TRUE(chance.is_among(5, PortSet{low}, Cause::socket()));
+  EXPECT_FALSE(chance.is_among(15, PortSet{low}, Cause::socket()));
+
+  Chance drawn{1};
+  drawn.let_stand(5, PortSet{{1, 20}}, Cause::socket());
+  EXPECT_EQ(drawn.stand_in(5), nullptr) << "what is drawn is what it is";
+}
+
+}  // namespace
+}  // namespace wayout
