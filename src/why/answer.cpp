@@ -17,6 +17,9 @@ void blame_what_the_fix_shows(Answer& answer) {
   const auto count = std::count_if(changes.begin(), changes.end(),
                                    [](const Change& c) { return c.weight > 0; });
   if (!change.blames || (count != 1 && !change.prepares)) return;
+  // A sysctl that dropped the packet itself shows what is wrong; one that kept ARP silent does not.
+  const Stop& stop = answer.account.end.stop;
+  if (stop.cause.kind() == CauseKind::sysctl && stop.stage != Stage::neigh_invalidate) return;
   answer.account.end.cause_host = change.host;
   answer.account.end.stop.cause = *change.blames;
 }
