@@ -26,11 +26,13 @@ void blame_what_the_fix_shows(const host::Machine& machine, Answer& answer) {
   const auto count = std::count_if(changes.begin(), changes.end(),
                                    [](const Change& c) { return c.weight > 0; });
   if (!change.blames || (count != 1 && !change.prepares)) return;
-  const Cause& ended_by = answer.account.end.stop.cause;
+  const Stop& stop = answer.account.end.stop;
   const host::Host& host = machine.hosts[answer.account.end.cause_host];
-  if (ended_by.kind() == CauseKind::rule && change.blames->kind() == CauseKind::conntrack &&
-      asks_about_entry(host.netfilter.rule(ended_by.rule_ref())))
+  if (stop.cause.kind() == CauseKind::rule && change.blames->kind() == CauseKind::conntrack &&
+      asks_about_entry(host.netfilter.rule(stop.cause.rule_ref())))
     return;
+  // A sysctl that dropped the packet itself shows what is wrong; one that kept ARP silent does not.
+  if (stop.cause.kind() == CauseKind::sysctl && stop.stage != Stage::neigh_invalidate) return;
   answer.account.end.cause_host = change.host;
   answer.account.end.stop.cause = *change.blames;
 }

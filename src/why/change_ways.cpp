@@ -302,8 +302,9 @@ Change delete_neighbour(const host::Machine& machine, host::DeviceRef d,
 
 Change delete_fdb(const host::Machine& machine, std::uint32_t host, const bridge::FdbEntry& entry) {
   return {.host = host,
-          .command = fmt::format("bridge fdb del {} dev {} master{}", entry.mac.text(),
+          .command = fmt::format("bridge fdb del {} dev {} {}{}", entry.mac.text(),
                                  name_of(machine, {host, entry.port}),
+                                 entry.port == entry.bridge ? "self" : "master",
                                  entry.vlan == 0 ? "" : fmt::format(" vlan {}", entry.vlan)),
           .lasting = "",
           .parts = Parts::bridging,

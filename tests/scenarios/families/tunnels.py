@@ -1,7 +1,7 @@
 """Devices that are neither veth nor bridge: macvlan, VXLAN."""
 
 from harness.scenario import ask, cause, dies, policy, rule, scenario, undecided, works
-from harness.topology import NATTED
+from harness.topology import NATTED, NO_CARRIER
 
 # c1 hangs on the uplink of h by a macvlan of its own.
 MACVLAN = """
@@ -270,7 +270,7 @@ scenario(
     works(source="10.244.1.2"),
 )
 
-scenario("macvlan-parent-down", "The device below the macvlan is down.", [MACVLAN, "h: ip link set eth0 down"],
+scenario("macvlan-parent-down", "The device below the macvlan is down.", [MACVLAN, "h: ip link set eth0 down", NO_CARRIER.replace("h:", "c1:").format(device="eth0")],
          ask("c1", "198.51.100.1:80", server="o"), dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"), cause("link", "device"),
          fix="must", fixed="h: ip link set eth0 up")
 # Two hosts behind a router, and what a tunnel between them may be told.
