@@ -16,13 +16,22 @@ namespace {
 constexpr const char* keep_network =
     "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
 
+constexpr const char* drop_from_network =
+    "remove it from where the network is configured (networkd, ifupdown, NetworkManager, the container engine)";
+
 /// Names of devices come from the host that was read: a shell must take each as one plain word.
 std::string name_of(const host::Machine& machine, host::DeviceRef d) {
   return shell_word(machine.hosts[d.host].devices[d.device].name);
 }
 
+/// The same behind `ip link set`, which takes a word with a dash for an option.
+std::string link_of(const host::Machine& machine, host::DeviceRef d) {
+  const bool like_option = machine.hosts[d.host].devices[d.device].name.starts_with('-');
+  return (like_option ? "dev " : "") + name_of(machine, d);
+}
+
 /// A line of iptables-save for a shell: what iptables puts in double quotes, where a shell would
-/// expand it, goes in single ones.
+/// expand it, goes in single ones. iptables quotes whole words only.
 std::string for_shell(std::string_view line) {
   std::string out;
   for (std::size_t i = 0; i < line.size();) {
@@ -31,9 +40,10 @@ std::string for_shell(std::string_view line) {
       continue;
     }
     std::string word;
-    bool quoted = false;
+    bool quoted = line[i] == '"';
+    if (quoted) ++i;
     for (; i < line.size() && (quoted || line[i] != ' '); ++i) {
-      if (line[i] == '"') quoted = !quoted;
+      if (line[i] == '"' && quoted) quoted = false;
       else if (line[i] == '\\' && quoted && i + 1 < line.size()) word += line[++i];
       else word += line[i];
     }
@@ -42,11 +52,38 @@ std::string for_shell(std::string_view line) {
   return out;
 }
 
+/// The name of a device in a rule as iptables prints it, without any quotes; cleared where a shell
+/// would not take it so, and then told here.
+std::string take_odd_device(char option, netfilter::InterfaceMatch& match) {
+  const std::string name = match.name + (match.wildcard ? "+" : "");
+  if (match.name.empty() || shell_word(name) == name) return "";
+  std::string text = fmt::format(" {}-{} {}", match.invert ? "! " : "", option, shell_word(name));
+  match = {};
+  return text;
+}
+
 /// The part of `-A CHAIN …` behind the chain.
-std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
+std::string rule_spec(const netfilter::Chain& chain, netfilter::Rule rule) {
+  std::string odd = take_odd_device('i', rule.in);
+  odd += take_odd_device('o', rule.out);
   const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
-  return for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
+  return odd + for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
+}
+
+/// What names a routing rule in `ip rule del`: the line of `ip rule` without its remarks.
+std::string rule_selector(std::string_view line) {
+  std::string out;
+  line.remove_prefix(line.find(':') + 1);
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    const std::string word(line.substr(0, end));
+    line.remove_prefix(std::min(end + 1, line.size()));
+    if (word.empty() || word == "[detached]" || word == "[unresolved]") continue;
+    if (word == "lookup" && line.starts_with("[l3mdev-table]")) continue;
+    out += " " + (word == "[l3mdev-table]" ? "l3mdev" : shell_word(word));
+  }
+  return out;
 }
 
 /// `iptables -t nat`, and without a table for filter.
@@ -58,12 +95,48 @@ std::string iptables(const netfilter::Netfilter& netfilter, std::size_t ruleset,
   return command;
 }
 
+/// Who makes the rules of a host, and makes them anew.
+enum class RuleOwner { nobody, ufw, firewalld };
+
+RuleOwner rule_owner(const host::Host& host) {
+  for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets)
+    for (const netfilter::Table& table : ruleset.tables)
+      for (const netfilter::Chain& chain : table.chains) {
+        if (chain.name.starts_with("ufw-")) return RuleOwner::ufw;
+        const bool of_zones = chain.name.ends_with("_ZONES") || chain.name.ends_with("_direct");
+        if (of_zones || chain.name.starts_with("FWDI_")) return RuleOwner::firewalld;
+      }
+  const bool in_nft = std::ranges::any_of(host.unmodelled, [](const host::Unmodelled& found) {
+    return found.kind == host::Unmodelled::Kind::nft_chain &&
+           found.text.find(" firewalld ") != std::string::npos;
+  });
+  return in_nft ? RuleOwner::firewalld : RuleOwner::nobody;
+}
+
 /// Who wrote the rules writes them again: a rule of one's own belongs where that one leaves room.
-std::string how_to_keep_rules(const netfilter::Ruleset& ruleset) {
-  for (const netfilter::Table& table : ruleset.tables)
-    for (const netfilter::Chain& chain : table.chains)
-      if (chain.name.starts_with("ufw-"))
-        return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
+std::string how_to_keep_rules(const host::Host& host) {
+  switch (rule_owner(host)) {
+    case RuleOwner::ufw:
+      return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
+    case RuleOwner::firewalld:
+      return "give it to firewalld, which makes its rules anew: firewall-cmd --permanent --direct "
+             "--add-rule ipv4 TABLE CHAIN 0 …, then firewall-cmd --reload";
+    case RuleOwner::nobody: break;
+  }
+  return "save the rules, e.g. netfilter-persistent save";
+}
+
+/// The same for a rule that goes.
+std::string how_to_drop_rules(const host::Host& host) {
+  switch (rule_owner(host)) {
+    case RuleOwner::ufw:
+      return "remove it from where ufw has it (ufw status numbered and ufw delete, or the files "
+             "*.rules in /etc/ufw): ufw makes its rules anew";
+    case RuleOwner::firewalld:
+      return "remove it from where firewalld has it (firewall-cmd --permanent …, then "
+             "firewall-cmd --reload): firewalld makes its rules anew";
+    case RuleOwner::nobody: break;
+  }
   return "save the rules, e.g. netfilter-persistent save";
 }
 
@@ -111,7 +184,7 @@ Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysct
     key.replace(star, 1, name);
   }
   Change c{.host = host,
-           .command = fmt::format("sysctl -w {}={}", key, value),
+           .command = fmt::format("sysctl -w {}", shell_word(fmt::format("{}={}", key, value))),
            .lasting = host::how_to_keep_sysctl(key, std::to_string(value),
                                                machine.hosts[host].boot_root),
            .parts = Parts::devices | Parts::bridging,
@@ -154,7 +227,7 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   return {.host = host,
           .command = fmt::format("{} {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  place, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(ruleset),
+          .lasting = how_to_keep_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .apply = [=](host::Host& h) {
             auto& rules =
@@ -168,12 +241,13 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
   // What a terminal must not see cannot be pasted either: then the rule goes by its number.
-  std::string spec = rule_spec(chain, nf.rule(ref));
-  if (host::escaped(spec) != spec) spec = fmt::format(" {}", ref.rule + 1);
+  const std::string line = netfilter::print_rule(chain, nf.rule(ref), wire::Family::ipv4);
+  const std::string spec = host::escaped(line) == line ? rule_spec(chain, nf.rule(ref))
+                                                       : fmt::format(" {}", ref.rule + 1);
   return {.host = host,
           .command = fmt::format("{} -D {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  shell_word(chain.name), spec),
-          .lasting = how_to_keep_rules(ruleset),
+          .lasting = how_to_drop_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .weight = 2,
           .apply = [=](host::Host& h) {
@@ -197,8 +271,7 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
   return {.host = host,
           .command = fmt::format("{} {} {}{}", iptables(nf, ruleset, kind), first ? "-I" : "-A",
                                  chain.name, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(ruleset < nf.rulesets.size() ? nf.rulesets[ruleset]
-                                                                    : netfilter::Ruleset{}),
+          .lasting = how_to_keep_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .apply = [=](host::Host& h) {
             auto& rulesets = h.netfilter.rulesets;
@@ -257,7 +330,7 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
   if (route.metric != 0) command += fmt::format(" metric {}", route.metric);
   return {.host = host,
           .command = std::move(command),
-          .lasting = keep_network,
+          .lasting = drop_from_network,
           .parts = Parts::routing,
           .weight = 2,
           .apply = [=](host::Host& target) {
@@ -275,10 +348,10 @@ Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
     return r.preference == rule.preference;
   });
   const std::string line = routing_rule_line(machine.hosts[host], position);
-  const std::string selector = same > 1 ? line.substr(line.find(':') + 1) : "";
+  const std::string selector = same > 1 ? rule_selector(line) : "";
   return {.host = host,
           .command = fmt::format("ip rule del pref {}{}", rule.preference, selector),
-          .lasting = keep_network,
+          .lasting = drop_from_network,
           .parts = Parts::routing,
           .weight = 2,
           .apply = [=](host::Host& h) { h.fib.rules.erase(h.fib.rules.begin() + position); }};
@@ -296,7 +369,7 @@ Change add_local_rule(const host::Machine&, std::uint32_t host) {
 
 Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} type bridge stp_state 0", name_of(machine, d)),
+          .command = fmt::format("ip link set {} type bridge stp_state 0", link_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices,
           .weight = 2,
@@ -306,7 +379,7 @@ Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
 
 Change link_up(const host::Machine& machine, host::DeviceRef d) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} up", name_of(machine, d)),
+          .command = fmt::format("ip link set {} up", link_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::routing | Parts::bridging,
           .prepares = true,  // its routes were lost when it went down
@@ -324,7 +397,7 @@ Change link_up(const host::Machine& machine, host::DeviceRef d) {
 
 Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId bridge) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} master {}", name_of(machine, d),
+          .command = fmt::format("ip link set {} master {}", link_of(machine, d),
                                  name_of(machine, {d.host, bridge})),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::bridging,
@@ -340,7 +413,7 @@ Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId brid
 
 Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacAddress& mac) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} address {}", name_of(machine, d), mac.text()),
+          .command = fmt::format("ip link set {} address {}", link_of(machine, d), mac.text()),
           .lasting = keep_network,
           .parts = Parts::devices,
           .apply = [=](host::Host& h) { h.devices[d.device].mac = mac; }};
@@ -348,7 +421,7 @@ Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacA
 
 Change set_mtu(const host::Machine& machine, host::DeviceRef d, std::uint32_t mtu_bytes) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} mtu {}", name_of(machine, d), mtu_bytes),
+          .command = fmt::format("ip link set {} mtu {}", link_of(machine, d), mtu_bytes),
           .lasting = keep_network,
           .parts = Parts::devices,
           .weight = 2,
