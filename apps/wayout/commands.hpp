@@ -11,6 +11,13 @@ namespace wayout {
 
 inline constexpr int exit_usage = 2;
 
+/// Writes all of it to standard output. False, and a line to standard error, when that fails (no
+/// space left, closed): half an answer must not pass for one.
+[[nodiscard]] bool write_out(const std::string& text);
+
+/// CLI11's check of an argument that names a directory: "" when it is right.
+[[nodiscard]] std::string names_something(const std::string& argument);
+
 struct WhyOptions {
   std::string from, to;
   std::string proto;

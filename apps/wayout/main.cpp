@@ -1,24 +1,59 @@
 // wayout: arguments in, rooms asked, words out. Exit codes are part of the contract (wayout(1)).
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <sstream>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "host/escape.hpp"
 
 namespace {
 
 /// CLI11's own codes become the contract's: help and version 0, every usage error 2 in one line.
 int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    std::ostringstream text;
+    app.exit(error, text, text);
+    return wayout::write_out(text.str()) ? 0 : wayout::exit_usage;
+  }
   fmt::print(stderr, "wayout: {}\n", error.what());
   return wayout::exit_usage;
 }
 
+/// "" when `word` may stand where a command does.
+std::string unknown_command(const char* word) {
+  const std::string_view text(word);
+  if (text.starts_with('-') || text == "why" || text == "snapshot") return "";
+  return fmt::format("there is no command \"{}\": why, snapshot", wayout::host::escaped(text));
+}
+
 }  // namespace
 
+bool wayout::write_out(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (written && std::fflush(stdout) == 0) return true;
+  fmt::print(stderr, "wayout: standard output: {}\n", std::strerror(errno));
+  return false;
+}
+
+std::string wayout::names_something(const std::string& argument) {
+  return argument.empty() ? "names no directory: it is empty" : "";
+}
+
 int main(int argc, char** argv) {
+  // Without it the next file that is opened would be taken for it.
+  if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
+    fmt::print(stderr, "wayout: standard output is closed\n");
+    return wayout::exit_usage;
+  }
   CLI::App app{"Where a container's packet ends, why, and what lifts it.", "wayout"};
   app.set_version_flag("--version", fmt::format("wayout {}", WAYOUT_VERSION));
   app.set_help_flag("-h,--help", "Show this help and exit");
@@ -29,6 +64,10 @@ int main(int argc, char** argv) {
   wayout::SnapshotOptions snapshot;
   wayout::add_why(app, why);
   wayout::add_snapshot(app, snapshot);
+  if (const std::string problem = argc > 1 ? unknown_command(argv[1]) : ""; !problem.empty()) {
+    fmt::print(stderr, "wayout: {}\n", problem);
+    return wayout::exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

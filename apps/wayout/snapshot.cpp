@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include <fmt/format.h>
 
 #include "commands.hpp"
@@ -11,7 +9,10 @@ namespace wayout {
 void add_snapshot(CLI::App& app, SnapshotOptions& o) {
   CLI::App* snapshot = app.add_subcommand("snapshot", "Write how this machine is configured");
   auto* directory = snapshot->add_option("-o,--output", o.directory, "Directory to write, made if missing")
-                        ->default_str("wayout-snapshot");
+                        ->default_str("wayout-snapshot")
+                        ->check([](const std::string& name) {
+                          return name.empty() ? std::string("names no directory: it is empty") : "";
+                        });
   snapshot->add_flag("--script", o.script, "Print a shell script that collects the same instead")
       ->excludes(directory);
 }
@@ -19,8 +20,7 @@ void add_snapshot(CLI::App& app, SnapshotOptions& o) {
 int run_snapshot(const SnapshotOptions& o) {
   if (o.script) {
     const std::string script = host::snapshot_script();
-    std::fwrite(script.data(), 1, script.size(), stdout);
-    return 0;
+    return write_out(script) ? 0 : exit_usage;
   }
   const std::string directory = o.directory.empty() ? "wayout-snapshot" : o.directory;
   const Result<void> written = host::write_snapshot(directory);
@@ -28,8 +28,7 @@ int run_snapshot(const SnapshotOptions& o) {
     fmt::print(stderr, "wayout: {}\n", host::escaped(written.error().text()));
     return exit_usage;
   }
-  fmt::print("{}\n", directory);
-  return 0;
+  return write_out(directory + "\n") ? 0 : exit_usage;
 }
 
 }  // namespace wayout

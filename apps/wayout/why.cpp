@@ -8,6 +8,7 @@
 #include "host/escape.hpp"
 #include "host/find.hpp"
 #include "host/live/read.hpp"
+#include "host/snapshot/assume.hpp"
 #include "host/snapshot/read.hpp"
 #include "why/answer.hpp"
 #include "why/report.hpp"
@@ -43,6 +44,11 @@ Result<Target> parse_target(const std::string& text) {
   return Target{*address, static_cast<std::uint16_t>(port)};
 }
 
+/// What the least packet of this kind takes: an IP header and that of the protocol.
+std::uint32_t least_size_bytes(why::Probe probe) {
+  return probe == why::Probe::tcp ? 40 : 28;
+}
+
 Result<why::Question> question_of(const WhyOptions& o) {
   const Result<Target> target = parse_target(o.to);
   if (!target) return target.error();
@@ -53,6 +59,12 @@ Result<why::Question> question_of(const WhyOptions& o) {
   if (target->port && o.dport) return Error{.message = "the port is given twice, in TO and with --dport"};
   if (q.probe == why::Probe::icmp && (target->port || o.dport))
     return Error{.message = "icmp has no ports"};
+  if (q.probe == why::Probe::icmp && o.sport)
+    return Error{.message = "icmp has no ports, so --sport says nothing"};
+  if (o.size_bytes != 0 && o.size_bytes < least_size_bytes(q.probe))
+    return Error{.message = fmt::format("--size {}: an IP packet of {} has {} bytes at least",
+                                        o.size_bytes, why::probe_name(q.probe),
+                                        least_size_bytes(q.probe))};
   if (target->port) q.dport = *target->port;
   if (o.dport) q.dport = *o.dport;
   q.sport = o.sport;
@@ -72,6 +84,18 @@ Result<std::uint32_t> find_sender(const host::Machine& machine, const std::strin
     return i;
   }
   return Error{.message = fmt::format("no namespace has the address {}", who)};
+}
+
+/// The same; in a snapshot of a host alone, an address behind one of its bridges is one of a
+/// container that is made up.
+Result<std::uint32_t> find_or_assume_sender(host::Machine& machine, const WhyOptions& o,
+                                            wire::IpAddress& source) {
+  Result<std::uint32_t> found = find_sender(machine, o.from, source);
+  const auto address = wire::IpAddress::parse(o.from);
+  if (found || o.snapshot.empty() || !address || !address->is_v4()) return found;
+  Result<std::uint32_t> assumed = host::snapshot::assume_namespace(machine, *address);
+  if (assumed) source = *address;
+  return assumed;
 }
 
 bool wants_colour() {
@@ -96,8 +120,9 @@ void add_why(CLI::App& app, WhyOptions& o) {
   why->add_option("--sport", o.sport, "Port it is sent from")->check(CLI::Range(1, 65535));
   why->add_option("--size", o.size_bytes, "Length of the IP packet in bytes")->check(CLI::Range(28, 65535));
   why->add_flag("--df", o.dont_fragment, "The packet must not be fragmented");
-  why->add_option("--snapshot", o.snapshot, "Read this directory instead of the running system");
-  why->add_flag("--explain", o.explain, "Every stage, and why the rules before did not match");
+  why->add_option("--snapshot", o.snapshot, "Read this directory instead of the running system")
+      ->check(names_something);
+  why->add_flag("--explain", o.explain, "Every stage in full, and why the rules before did not match");
   why->add_flag("--json", o.json, "Answer in JSON");
 }
 
@@ -107,7 +132,7 @@ int run_why(const WhyOptions& o) {
   Result<host::Machine> machine = o.snapshot.empty() ? host::live::read({.about = {o.from}})
                                                      : host::snapshot::read(o.snapshot);
   if (!machine) return fail(machine.error().text());
-  const Result<std::uint32_t> from = find_sender(*machine, o.from, question->source);
+  const Result<std::uint32_t> from = find_or_assume_sender(*machine, o, question->source);
   if (!from) return fail(from.error().text());
   question->from = *from;
 
@@ -115,8 +140,7 @@ int run_why(const WhyOptions& o) {
   const std::string report =
       o.json ? why::report_json(*machine, answer, o.explain)
              : why::report_text(*machine, answer, {.colour = wants_colour(), .explain = o.explain});
-  std::fwrite(report.data(), 1, report.size(), stdout);
-  return why::exit_code(answer);
+  return write_out(report) ? why::exit_code(answer) : exit_usage;
 }
 
 }  // namespace wayout

@@ -15,7 +15,64 @@ namespace {
 /// More than any listing of a host; what is larger is no listing.
 constexpr std::uintmax_t largest_bytes = std::uintmax_t{1} << 30;
 
+/// Behind a terminal's sequence for colours or for erasing a line that begins at `at`; `at` itself
+/// when there is none.
+std::size_t after_colour(std::string_view text, std::size_t at) {
+  if (!text.substr(at).starts_with("\x1b[")) return at;
+  const std::size_t end = text.find_first_not_of("0123456789;:", at + 2);
+  return end != std::string_view::npos && (text[end] == 'm' || text[end] == 'K') ? end + 1 : at;
+}
+
+/// What stands in quotes is a name or a text of somebody, which is to stay as it is.
+std::string without_colours(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    const std::size_t behind = quoted ? at : after_colour(text, at);
+    if (c == '"') quoted = !quoted;
+    if (c == '\n') quoted = false;
+    if (behind == at) result += c;
+    at = std::max(behind, at + (behind == at ? 1 : 0));
+  }
+  return result;
+}
+
+/// `> ` before every line that is not empty, as in an answer to a mail.
+bool is_cited(std::string_view text) {
+  bool any = false, all = true;
+  for_each_line(text, [&](std::string_view line, std::size_t) {
+    any |= line.starts_with('>');
+    all &= line.empty() || line.starts_with('>');
+    return all;
+  });
+  return any && all;
+}
+
+std::string uncited(std::string_view text) {
+  std::string result;
+  for_each_line(text, [&](std::string_view line, std::size_t) {
+    if (line.starts_with('>')) line.remove_prefix(line.starts_with("> ") ? 2 : 1);
+    result.append(line) += '\n';
+    return true;
+  });
+  return result;
+}
+
 }  // namespace
+
+Result<void> strip_decoration(File& file) {
+  std::string& text = file.text;
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    return file.error_at(0, "is UTF-16; save it as UTF-8");
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  if (const std::size_t zero = text.find('\0'); zero != std::string::npos)
+    return file.error_at(zero, "is no text: there is a zero byte");
+  if (text.find("\x1b[") != std::string::npos) text = without_colours(text);
+  while (is_cited(text)) text = uncited(text);
+  return {};
+}
 
 Error File::error_at(std::size_t offset, std::string message) const {
   const std::string_view before = std::string_view(text).substr(0, offset);

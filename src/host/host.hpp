@@ -94,10 +94,12 @@ struct Host {
   std::vector<conntrack::Connection> connections;  ///< as listed
   std::vector<Listener> listeners;
   bool listeners_known = false;
+  std::uint8_t listeners_of = 0;       ///< the listing shows this protocol alone; 0: TCP and UDP
   std::vector<Unmodelled> unmodelled;
   std::unordered_map<std::string, std::string> sysctls;  ///< every one read, by full name
   std::string boot_root;               ///< where its files of sysctls at boot are (provenance.hpp)
 
+  bool routes_assumed = false;         ///< there was no listing: only those of the addresses
   std::vector<std::string> assumed;    ///< what was missing and taken as the kernel's default
 };
 

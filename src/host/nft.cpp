@@ -1,17 +1,14 @@
 #include "host/nft.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <optional>
-#include <set>
 #include <string_view>
 #include <utility>
 
 #include "host/json.hpp"
+#include "host/nft_model.hpp"
 
 namespace wayout::host {
 
@@ -31,22 +28,9 @@ const json& member(const json& object, const char* key) {
   return found == object.end() ? null : *found;
 }
 
-/// What a rule, or a map of verdicts, may lead to.
-struct Effect {
-  bool harmless = true;             ///< by itself
-  std::vector<std::string> chains;  ///< it may jump to
-  std::vector<std::string> maps;    ///< of verdicts, by name
-};
-
-struct Chain {
-  NftBaseChain base;
-  std::vector<Effect> rules;
-};
-
-struct Table {
-  std::map<std::string, Chain> chains;
-  std::map<std::string, Effect> verdict_maps;
-};
+using nft_model::Chain;
+using nft_model::Effect;
+using nft_model::Table;
 
 void add_verdict(const json& verdict, Effect& effect) {
   if (!verdict.is_object() || verdict.empty()) {
@@ -136,27 +120,6 @@ bool needs_conntrack(const json& value) {
   return false;
 }
 
-std::optional<Hook> hook_named(std::string_view name) {
-  if (name == "prerouting") return Hook::prerouting;
-  if (name == "input") return Hook::input;
-  if (name == "forward") return Hook::forward;
-  if (name == "output") return Hook::output;
-  if (name == "postrouting") return Hook::postrouting;
-  return std::nullopt;
-}
-
-/// Without a name it may be any device.
-void add_for_devices(const Unmodelled& found, const std::vector<std::string>& names, Host& host,
-                     const DeviceBook& book) {
-  for (DeviceId id = 1; id < host.devices.size(); ++id) {
-    const bool named =
-        std::ranges::any_of(names, [&](const std::string& name) { return book.find(name) == id; });
-    if (!named && !names.empty()) continue;
-    host.unmodelled.push_back(found);
-    host.unmodelled.back().device = id;
-  }
-}
-
 class NftReader {
  public:
   NftReader(const NftPlain& left_out, Host& host, const DeviceBook& book)
@@ -170,19 +133,9 @@ class NftReader {
           (this->*handler)(*object);
   }
 
-  void finish() {
-    for (const auto& [key, table] : tables_)
-      for (const auto& [name, chain] : table.chains)
-        if (!chain.base.hook.empty()) add(table, chain);
-  }
+  void finish() { nft_model::add_base_chains(tables_, host_, book_); }
 
  private:
-  void add(const Table& table, const Chain& chain) {
-    NftBaseChain base = chain.base;
-    base.passes = is_harmless(table, chain);
-    if (!base.passes || !chain.rules.empty()) add_nft_chain(base, host_, book_);
-  }
-
   using Handler = void (NftReader::*)(const JsonObject&);
   static const std::pair<const char*, Handler> handlers[4];
 
@@ -236,46 +189,14 @@ class NftReader {
     const json& dev = member(object.raw(), "dev");
     const std::vector<std::string> names =
         dev.is_string() ? std::vector{dev.get<std::string>()} : object.texts("dev");
-    Unmodelled found;
-    found.kind = Unmodelled::Kind::flowtable;
-    found.text = fmt::format("nft flowtable {} {} {}", object.text("family"), object.text("table"),
-                             object.text("name"));
-    found.ingress = true;
-    add_for_devices(found, names, host_, book_);
-  }
-
-  [[nodiscard]] bool is_harmless(const Table& table, const Chain& base) const {
-    if (base.base.drops) return false;
-    std::set<const Chain*> seen;
-    std::vector<const Chain*> to_do = {&base};
-    while (!to_do.empty()) {
-      const Chain* chain = to_do.back();
-      to_do.pop_back();
-      if (!seen.insert(chain).second) continue;
-      for (const Effect& rule : chain->rules) {
-        if (!follow(table, rule, to_do)) return false;
-        for (const std::string& name : rule.maps) {
-          const auto map = table.verdict_maps.find(name);
-          if (map == table.verdict_maps.end() || !follow(table, map->second, to_do)) return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  static bool follow(const Table& table, const Effect& effect, std::vector<const Chain*>& to_do) {
-    for (const std::string& name : effect.chains) {
-      const auto chain = table.chains.find(name);
-      if (chain == table.chains.end()) return false;
-      to_do.push_back(&chain->second);
-    }
-    return effect.harmless;
+    nft_model::add_flowtable(object.text("family"), object.text("table"), object.text("name"), names,
+                             host_, book_);
   }
 
   const NftPlain& left_out_;
   Host& host_;
   const DeviceBook& book_;
-  std::map<std::pair<std::string, std::string>, Table> tables_;  ///< by family and name
+  nft_model::Tables tables_;
 };
 
 const std::pair<const char*, NftReader::Handler> NftReader::handlers[4] = {
@@ -285,43 +206,7 @@ const std::pair<const char*, NftReader::Handler> NftReader::handlers[4] = {
     {"flowtable", &NftReader::read_flowtable},
 };
 
-/// The words of a line without punctuation: `type filter hook ingress devices = { "a", "b" } …`.
-std::vector<std::string> words_of(std::string_view line) {
-  std::vector<std::string> words;
-  constexpr std::string_view separators = " \t\",;={}";
-  for (std::size_t at = 0;
-       (at = line.find_first_not_of(separators, at)) != std::string_view::npos;) {
-    const std::size_t end = line.find_first_of(separators, at);
-    words.emplace_back(line.substr(at, end - at));
-    if (end == std::string_view::npos) break;
-    at = end;
-  }
-  return words;
-}
-
 }  // namespace
-
-void add_nft_chain(const NftBaseChain& chain, Host& host, const DeviceBook& book) {
-  Unmodelled found;
-  found.kind = Unmodelled::Kind::nft_chain;
-  std::string where = fmt::format("hook {}", chain.hook);
-  if (!chain.devices.empty()) where += fmt::format(", device {}", fmt::join(chain.devices, " "));
-  where += fmt::format(", priority {}", chain.priority);
-  if (chain.drops) where += ", policy drop";
-  found.text = fmt::format("nft chain {} {} {} ({})", chain.family, chain.table, chain.name, where);
-  found.priority = chain.priority;
-  found.nat = chain.type == "nat";
-  found.passes = chain.passes;
-  if (chain.family == "bridge") found.family = Unmodelled::Family::bridge;
-  if (chain.family == "arp") found.family = Unmodelled::Family::arp;
-  if (chain.hook == "ingress" || chain.hook == "egress") {
-    found.ingress = chain.hook == "ingress";
-    found.egress = !found.ingress;
-    return add_for_devices(found, chain.devices, host, book);
-  }
-  found.hook = hook_named(chain.hook);
-  host.unmodelled.push_back(std::move(found));
-}
 
 bool is_table_of_iptables(std::string_view name, const Host& host) {
   for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets) {
@@ -330,29 +215,6 @@ bool is_table_of_iptables(std::string_view name, const Host& host) {
       if (netfilter::table_name(known.kind) == name) return true;
   }
   return false;
-}
-
-NftPlain read_nft_plain(const File& listing) {
-  NftPlain result;
-  std::string table, chain;
-  for_each_line(listing.text, [&](std::string_view line, std::size_t) {
-    const std::vector<std::string> words = words_of(line);
-    if (words.size() == 3 && words[0] == "table") {
-      table = words[1] + " " + words[2];
-      chain.clear();
-    }
-    if (words.size() == 2 && words[0] == "chain") chain = words[1];
-    if (words.size() >= 2 && words[0] == "flags" && chain.empty() &&
-        std::ranges::find(words, "dormant") != words.end())
-      result.dormant_tables.insert(table);
-    if (words.size() < 2 || words[0] != "type") return true;
-    const auto first = std::ranges::find_if(
-        words, [](const std::string& word) { return word == "device" || word == "devices"; });
-    const auto last = std::ranges::find(words, std::string("priority"));
-    if (first != words.end() && first < last) result.chain_devices[table + " " + chain].assign(first + 1, last);
-    return true;
-  });
-  return result;
 }
 
 Result<void> read_nft_json(const File& file, const NftPlain& left_out, Host& host,

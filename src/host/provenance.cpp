@@ -214,6 +214,15 @@ class Finder {
   std::vector<SysctlSource> found_;
 };
 
+/// In double quotes, or in single ones where a shell would expand what is between those: people
+/// paste it behind `echo`.
+std::string quoted(const std::string& line) {
+  if (line.find_first_of("\"$`\\!") == std::string::npos) return "\"" + line + "\"";
+  std::string result = "'";
+  for (const char c : line) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
 std::string place_of(const SysctlSource& source) {
   return source.line == 0 ? source.file : fmt::format("{}:{}", source.file, source.line);
 }
@@ -255,11 +264,16 @@ std::vector<SysctlSource> sysctl_sources(std::string_view key, const std::filesy
 
 std::string how_to_keep_sysctl(const std::string& key, const std::string& value,
                                const std::filesystem::path& root) {
-  const std::string write = fmt::format("write \"{} = {}\" to a file in /etc/sysctl.d", key, value);
+  const std::string write =
+      fmt::format("write {} to a file in /etc/sysctl.d", quoted(fmt::format("{} = {}", key, value)));
   auto sources = root.empty() ? std::vector<SysctlSource>() : sysctl_sources(key, root);
   std::string later;  // docker comes when the boot is over, and may not come at all
+  // It turns on what forwards for all devices, and only if that is off.
+  const bool of_one_device = key.starts_with("net.ipv4.conf.") &&
+                             !key.starts_with("net.ipv4.conf.all.") &&
+                             !key.starts_with("net.ipv4.conf.default.");
   while (!sources.empty() && sources.back().who == Who::docker) {
-    later = fmt::format("; {} sets it to {} when docker starts", place_of(sources.back()),
+    if (!of_one_device) later = fmt::format("; {} sets it to {} when docker starts", place_of(sources.back()),
                         sources.back().value);
     sources.pop_back();
   }

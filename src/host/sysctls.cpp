@@ -1,7 +1,6 @@
 #include "host/sysctls.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "host/escape.hpp"
+#include "host/words.hpp"
 
 namespace wayout::host {
 
@@ -108,7 +108,7 @@ void read_interfaces(Values& values, Host& host) {
   }
   if (!without.empty())
     host.assumed.push_back(
-        fmt::format("sysctls of {}: as net.ipv4.conf.default", fmt::join(without, ", ")));
+        fmt::format("sysctls of {}: as net.ipv4.conf.default", shortened(without)));
 }
 
 void read_ip(Values& values, Host& host) {
@@ -182,11 +182,15 @@ Result<void> read_sysctls(const File& file, Host& host) {
     line = trimmed(line);
     if (line.empty() || line.starts_with('#') || line.starts_with("sysctl: ")) return true;
     const std::size_t sign = line.find('=');
-    if (sign == std::string_view::npos || trimmed(line.substr(0, sign)).empty()) {
+    const std::string_view key = trimmed(line.substr(0, sign));
+    const bool is_key = key.find_first_of("./") != std::string_view::npos &&
+                        key.find_first_of(" \t") == std::string_view::npos;
+    if (is_prompt(line)) return true;
+    if (sign == std::string_view::npos || !is_key) {
       error = Error{file.name, number, 1, "expected \"name = value\""};
       return false;
     }
-    host.sysctls.insert_or_assign(as_printed(trimmed(line.substr(0, sign))),
+    host.sysctls.insert_or_assign(as_printed(key),
                                   std::string(trimmed(line.substr(sign + 1))));
     return true;
   });

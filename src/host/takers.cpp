@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/words.hpp"
+
 namespace wayout::host {
 
 namespace {
@@ -47,10 +49,12 @@ std::optional<std::uint32_t> hexadecimal(std::string_view text) {
   return value;
 }
 
-/// `0A000001:0050`; nothing for `[2001:…]:0050`, which is IPv6.
+/// `0A000001:0050`, or `10.0.0.1:80` as ipvsadm prints it; nothing for `[2001:…]:0050`: IPv6.
 std::optional<Service> service(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
+  if (const auto dotted = wire::IpAddress::parse(text.substr(0, colon)))
+    return Service{*dotted, std::string(text.substr(colon + 1))};
   const auto address = hexadecimal(text.substr(0, colon));
   const auto port = hexadecimal(text.substr(colon + 1));
   if (!address || !port) return std::nullopt;
@@ -135,7 +139,8 @@ void add_ipsec_policy(const wire::Prefix& source, const wire::Prefix& destinatio
 
 Result<void> read_ipsec_policies(const File& file, Host& host) {
   std::optional<std::pair<wire::Prefix, wire::Prefix>> selector;
-  for_each_line(file.text, [&](std::string_view line, std::size_t) {
+  std::optional<Error> error;
+  for_each_line(file.text, [&](std::string_view line, std::size_t number) {
     const std::vector<std::string_view> words = words_of(line);
     if (line.starts_with("src ")) {
       const auto source = wire::Prefix::parse(after(words, "src"));
@@ -145,21 +150,32 @@ Result<void> read_ipsec_policies(const File& file, Host& host) {
     } else if (selector && words.size() >= 2 && words[0] == "dir") {
       add_ipsec_policy(selector->first, selector->second, words[1], host);
       selector.reset();
+    } else if (!words.empty() && !line.starts_with('\t') && !line.starts_with(' ') &&
+               !is_prompt(line)) {
+      error = Error{file.name, number, 1, "expected a line like \"src 10.0.0.0/8 dst 10.1.0.0/16\""};
     }
-    return true;
+    return !error.has_value();
   });
+  if (error) return *error;
   return {};
 }
 
 Result<void> read_ipvs(const File& file, Host& host) {
   std::string current;
-  for_each_line(file.text, [&](std::string_view line, std::size_t) {
+  std::optional<Error> error;
+  for_each_line(file.text, [&](std::string_view line, std::size_t number) {
     const std::vector<std::string_view> words = words_of(line);
-    if (words.size() < 2) return true;
+    const auto fail = [&] {
+      error = Error{file.name, number, 1, "expected a service or a server of /proc/net/ip_vs"};
+      return false;
+    };
+    if (words.empty() || is_prompt(line) || line.starts_with("IP Virtual Server")) return true;
+    if (words[0] == "Prot") return true;
+    if (words.size() < 2) return fail();
     if (words[0] == "TCP" || words[0] == "UDP" || words[0] == "SCTP") {
       current.clear();
       const auto found = service(words[1]);
-      if (!found) return true;
+      if (!found) return words[1].starts_with('[') || fail();
       current = fmt::format("IPVS service {} {}:{}", words[0], found->address.text(), found->port);
       add_ipvs(host, current, Hook::input, {}, found->address);
       add_ipvs(host, current, Hook::output, {}, found->address);
@@ -167,12 +183,16 @@ Result<void> read_ipvs(const File& file, Host& host) {
       current = fmt::format("IPVS service for mark {}", words[1]);
       add_ipvs(host, current, Hook::input, {}, {});
       add_ipvs(host, current, Hook::output, {}, {});
-    } else if (words[0] == "->" && !current.empty() && words.size() >= 3 && words[2] == "Masq") {
-      if (const auto server = service(words[1]))
+    } else if (words[0] == "->") {
+      const auto server = service(words[1]);
+      if (server && !current.empty() && words.size() >= 3 && words[2] == "Masq")
         add_ipvs(host, current, Hook::forward, server->address, {});
+    } else {
+      return fail();
     }
     return true;
   });
+  if (error) return *error;
   return {};
 }
 

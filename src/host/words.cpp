@@ -1,6 +1,7 @@
 #include "host/words.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "host/escape.hpp"
 
@@ -9,15 +10,6 @@ namespace wayout::host {
 namespace {
 
 constexpr std::string_view blanks = " \t";
-
-/// `# ip addr`, `$ ip route`, `root@host:~# bridge fdb`.
-bool is_prompt(std::string_view line) {
-  if (line.starts_with('#') || line.starts_with('$')) return true;
-  for (const char* command : {"ip ", "bridge ", "sysctl ", "sudo ", "ss ", "tc "})
-    for (const char* sign : {"# ", "$ "})
-      if (line.find(std::string(sign) + command) != std::string_view::npos) return true;
-  return false;
-}
 
 }  // namespace
 
@@ -47,7 +39,7 @@ std::string_view Words::value(std::string_view keyword) {
 }
 
 void Words::fail(std::string message) {
-  if (!error_) error_ = Error{file_.name, line_number_, taken_at_ + 1, std::move(message)};
+  if (!error_) error_ = Error{file_->name, line_number_, taken_at_ + 1, std::move(message)};
 }
 
 void Words::fail(std::size_t at, std::string_view keyword, std::string_view word) {
@@ -59,11 +51,18 @@ void Words::fail(std::size_t at, std::string_view keyword, std::string_view word
                     : fmt::format("unexpected \"{}\" after {}", escaped(word), after));
 }
 
+std::string shortened(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 8;
+  if (names.size() <= most) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more",
+                     fmt::join(names.begin(), names.begin() + most, ", "), names.size() - most);
+}
+
 Result<void> read_lines(const File& file, const std::function<void(Words&)>& visit) {
   std::optional<Error> error;
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
     Words words(file, line, number);
-    if (words.done() || is_prompt(words.peek()) || is_prompt(line)) return true;
+    if (words.done() || is_prompt(line)) return true;
     visit(words);
     error = words.error();
     return !error.has_value();

@@ -10,16 +10,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/file.hpp"
 #include "host/names.hpp"
+#include "netfilter/prompt.hpp"
 
 namespace wayout::host {
 
 class Words {
  public:
   Words(const File& file, std::string_view line, std::size_t line_number)
-      : file_(file), line_(line), line_number_(line_number) {}
+      : file_(&file), line_(line), line_number_(line_number) {}
 
   /// The next word without taking it; "" at the end of the line.
   [[nodiscard]] std::string_view peek() const;
@@ -28,6 +30,7 @@ class Words {
   [[nodiscard]] bool done() const { return peek().empty(); }
   /// Take the next word if it is this one.
   bool take(std::string_view word);
+  [[nodiscard]] bool is_indented() const { return line_.starts_with(' ') || line_.starts_with('\t'); }
   [[nodiscard]] std::string_view line() const { return line_; }
   [[nodiscard]] std::size_t line_number() const { return line_number_; }
 
@@ -53,13 +56,21 @@ class Words {
  private:
   void fail(std::size_t at, std::string_view keyword, std::string_view word);
 
-  const File& file_;
+  const File* file_;
   std::string_view line_;
   std::size_t line_number_;
   std::size_t at_ = 0;        ///< where the next word is looked for
   std::size_t taken_at_ = 0;  ///< where the word taken last began
   std::optional<Error> error_;
 };
+
+/// `# ip addr`, `root@host:~# bridge fdb`, `[root@host ~]#`: pasted along, or a comment.
+[[nodiscard]] inline bool is_prompt(std::string_view line) {
+  return netfilter::pasted_command(line).has_value();
+}
+
+/// `a, b, c`; of many only the first few, and how many there are.
+[[nodiscard]] std::string shortened(const std::vector<std::string>& names);
 
 /// Visits every line with something on it, except comments and the prompts that people paste along
 /// (`root@host:~# ip route`). Returns the first error.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "netfilter/prompt.hpp"
 #include "netfilter/read_listing.hpp"
 #include "netfilter/text/command.hpp"
 #include "netfilter/text/lines.hpp"
@@ -33,6 +34,7 @@ class SaveReader {
     Lines lines(text);
     while (lines.next()) {
       line_ = lines.number();
+      if (lines.line().starts_with('-') || lines.line().starts_with('[')) lines.join_quoted();
       read_line(lines.line());
       if (problem_.found()) return text::error_at(ruleset_.file, line_, problem_);
     }
@@ -48,6 +50,7 @@ class SaveReader {
   void read_line(std::string_view line) {
     if (line.starts_with('#')) return text::read_comment(line, ruleset_);
     if (text::trim(line).empty()) return;
+    if (!table_ && pasted_command(line)) return;
     if (!table_) return begin_table(line);
     if (text::trim(line) == "COMMIT") return commit();
     if (line.starts_with(':')) return read_chain(line);
@@ -136,7 +139,7 @@ RulesFormat detect_rules_format(std::string_view text) {
   Lines lines(text);
   while (lines.next()) {
     const std::string_view line = text::trim(lines.line());
-    if (line.empty() || line.starts_with('#')) continue;
+    if (line.empty() || pasted_command(lines.line())) continue;
     if (line.starts_with('*') || line.starts_with(':')) return RulesFormat::save;
     if (line.starts_with('-') || line.starts_with('[')) return RulesFormat::rules;
     if (line.starts_with("Chain ")) return RulesFormat::listing;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "netfilter/prompt.hpp"
 #include "netfilter/text/command.hpp"
 #include "netfilter/text/extension.hpp"
 #include "netfilter/text/lines.hpp"
@@ -74,7 +75,8 @@ class ListingReader {
  private:
   static bool is_chain(std::string_view line) { return line.starts_with("Chain "); }
 
-  /// Headings stand between the outputs: before the first chain, or behind an empty line.
+  /// Headings stand between the outputs: before the first chain, behind an empty line, or behind
+  /// the prompt of a shell.
   void split(std::string_view text) {
     constexpr std::size_t longest_line = 8192;  // some times what iptables can print
     text::Lines lines(text);
@@ -84,14 +86,15 @@ class ListingReader {
       const std::string_view line = text::trim(lines.line());
       if (line.size() > longest_line) return problem_.report(1, "the line is too long");
       if (line.starts_with('#')) text::read_comment(line, ruleset_);
-      if (line.empty() || is_chain(line)) in_chain = is_chain(line);
+      const auto command = pasted_command(lines.line());
+      if (line.empty() || command || is_chain(line)) in_chain = is_chain(line);
       if (in_chain) {
         if (is_chain(line)) {
           std::string_view rest = line.substr(6);
           outputs_.chain(text::first_word(rest));
         }
         outputs_.line(line, line_);
-      } else if (const auto table = text::heading_table(line)) {
+      } else if (const auto table = text::heading_table(command.value_or(line))) {
         outputs_.heading(*table);
       }
     }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "netfilter/prompt.hpp"
 #include "netfilter/read_listing.hpp"
 #include "netfilter/text/command.hpp"
 #include "netfilter/text/lines.hpp"
@@ -37,6 +38,7 @@ class RuleListingReader {
     text::Lines lines(text);
     while (lines.next() && !problem_.found()) {
       line_ = lines.number();
+      if (lines.line().starts_with('-')) lines.join_quoted();
       const std::string_view line = text::trim(lines.line());
       if (line.starts_with('#')) text::read_comment(line, ruleset_);
       if (line.starts_with('-')) {
@@ -45,9 +47,12 @@ class RuleListingReader {
         if (command == "-P" || command == "-N") outputs_.chain(text::first_word(rest));
         if (command == "-A") outputs_.chain({});
         outputs_.line(line, line_);
-      } else if (const auto table = text::heading_table(line)) {
+        continue;
+      }
+      const auto pasted = pasted_command(lines.line());
+      if (const auto table = text::heading_table(pasted.value_or(line))) {
         outputs_.heading(*table);
-      } else if (!line.empty() && !line.starts_with('#')) {
+      } else if (!line.empty() && !pasted) {
         problem_.report(1, "neither a rule nor a heading that names a table");
       }
     }

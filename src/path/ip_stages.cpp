@@ -20,7 +20,8 @@ bool somebody_listens(const Packet& packet, const Stack& stack) {
         socket.remote_port == flow.sport)
       return true;
   }
-  if (!stack.host.listeners_known) return true;
+  const std::uint8_t listed = stack.host.listeners_of;
+  if (!stack.host.listeners_known || (listed != 0 && listed != flow.protocol)) return true;
   PortSet listening;
   for (const host::Listener& listener : stack.host.listeners) {
     const bool address_fits = listener.address.is_unspecified()

@@ -14,7 +14,7 @@ namespace wayout::why {
 namespace {
 
 /// A line of iptables-save for a shell: what iptables puts in double quotes, where a shell would
-/// expand it, goes in single ones.
+/// expand it, goes in single ones. iptables quotes whole words only.
 std::string for_shell(std::string_view line) {
   std::string out;
   for (std::size_t i = 0; i < line.size();) {
@@ -23,9 +23,10 @@ std::string for_shell(std::string_view line) {
       continue;
     }
     std::string word;
-    bool quoted = false;
+    bool quoted = line[i] == '"';
+    if (quoted) ++i;
     for (; i < line.size() && (quoted || line[i] != ' '); ++i) {
-      if (line[i] == '"') quoted = !quoted;
+      if (line[i] == '"' && quoted) quoted = false;
       else if (line[i] == '\\' && quoted && i + 1 < line.size()) word += line[++i];
       else word += line[i];
     }
@@ -34,11 +35,23 @@ std::string for_shell(std::string_view line) {
   return out;
 }
 
+/// The name of a device in a rule as iptables prints it, without any quotes; cleared where a shell
+/// would not take it so, and then told here.
+std::string take_odd_device(char option, netfilter::InterfaceMatch& match) {
+  const std::string name = match.name + (match.wildcard ? "+" : "");
+  if (match.name.empty() || shell_word(name) == name) return "";
+  std::string text = fmt::format(" {}-{} {}", match.invert ? "! " : "", option, shell_word(name));
+  match = {};
+  return text;
+}
+
 /// The part of `-A CHAIN …` behind the chain.
-std::string rule_spec(const netfilter::Chain& chain, const netfilter::Rule& rule) {
+std::string rule_spec(const netfilter::Chain& chain, netfilter::Rule rule) {
+  std::string odd = take_odd_device('i', rule.in);
+  odd += take_odd_device('o', rule.out);
   const std::string text = netfilter::print_rule(chain, rule, wire::Family::ipv4);
   const std::string head = fmt::format("-A {}", chain.name);
-  return for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
+  return odd + for_shell(std::string_view(text).substr(std::min(head.size(), text.size())));
 }
 
 /// `iptables -t nat`, and without a table for filter.
@@ -50,12 +63,48 @@ std::string iptables(const netfilter::Netfilter& netfilter, std::size_t ruleset,
   return command;
 }
 
+/// Who makes the rules of a host, and makes them anew.
+enum class RuleOwner { nobody, ufw, firewalld };
+
+RuleOwner rule_owner(const host::Host& host) {
+  for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets)
+    for (const netfilter::Table& table : ruleset.tables)
+      for (const netfilter::Chain& chain : table.chains) {
+        if (chain.name.starts_with("ufw-")) return RuleOwner::ufw;
+        const bool of_zones = chain.name.ends_with("_ZONES") || chain.name.ends_with("_direct");
+        if (of_zones || chain.name.starts_with("FWDI_")) return RuleOwner::firewalld;
+      }
+  const bool in_nft = std::ranges::any_of(host.unmodelled, [](const host::Unmodelled& found) {
+    return found.kind == host::Unmodelled::Kind::nft_chain &&
+           found.text.find(" firewalld ") != std::string::npos;
+  });
+  return in_nft ? RuleOwner::firewalld : RuleOwner::nobody;
+}
+
 /// Who wrote the rules writes them again: a rule of one's own belongs where that one leaves room.
-std::string how_to_keep_rules(const netfilter::Ruleset& ruleset) {
-  for (const netfilter::Table& table : ruleset.tables)
-    for (const netfilter::Chain& chain : table.chains)
-      if (chain.name.starts_with("ufw-"))
-        return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
+std::string how_to_keep_rules(const host::Host& host) {
+  switch (rule_owner(host)) {
+    case RuleOwner::ufw:
+      return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
+    case RuleOwner::firewalld:
+      return "give it to firewalld, which makes its rules anew: firewall-cmd --permanent --direct "
+             "--add-rule ipv4 TABLE CHAIN 0 …, then firewall-cmd --reload";
+    case RuleOwner::nobody: break;
+  }
+  return "save the rules, e.g. netfilter-persistent save";
+}
+
+/// The same for a rule that goes.
+std::string how_to_drop_rules(const host::Host& host) {
+  switch (rule_owner(host)) {
+    case RuleOwner::ufw:
+      return "remove it from where ufw has it (ufw status numbered and ufw delete, or the files "
+             "*.rules in /etc/ufw): ufw makes its rules anew";
+    case RuleOwner::firewalld:
+      return "remove it from where firewalld has it (firewall-cmd --permanent …, then "
+             "firewall-cmd --reload): firewalld makes its rules anew";
+    case RuleOwner::nobody: break;
+  }
   return "save the rules, e.g. netfilter-persistent save";
 }
 
@@ -86,7 +135,7 @@ Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysct
     key.replace(star, 1, name);
   }
   Change c{.host = host,
-           .command = fmt::format("sysctl -w {}={}", key, value),
+           .command = fmt::format("sysctl -w {}", shell_word(fmt::format("{}={}", key, value))),
            .lasting = host::how_to_keep_sysctl(key, std::to_string(value),
                                                machine.hosts[host].boot_root),
            .parts = Parts::devices | Parts::bridging,
@@ -131,7 +180,7 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   return {.host = host,
           .command = fmt::format("{} {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  place, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(ruleset),
+          .lasting = how_to_keep_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .by_position = true,
           .apply = [=](host::Host& h) {
@@ -146,12 +195,13 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   const netfilter::Ruleset& ruleset = nf.rulesets[ref.ruleset];
   const netfilter::Chain& chain = nf.chain(ref);
   // What a terminal must not see cannot be pasted either: then the rule goes by its number.
-  std::string spec = rule_spec(chain, nf.rule(ref));
-  if (host::escaped(spec) != spec) spec = fmt::format(" {}", ref.rule + 1);
+  const std::string line = netfilter::print_rule(chain, nf.rule(ref), wire::Family::ipv4);
+  const std::string spec = host::escaped(line) == line ? rule_spec(chain, nf.rule(ref))
+                                                       : fmt::format(" {}", ref.rule + 1);
   return {.host = host,
           .command = fmt::format("{} -D {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  shell_word(chain.name), spec),
-          .lasting = how_to_keep_rules(ruleset),
+          .lasting = how_to_drop_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .weight = 2,
           .by_position = true,
@@ -195,8 +245,7 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
   return {.host = host,
           .command = fmt::format("{} {} {}{}", iptables(nf, ruleset, kind), first ? "-I" : "-A",
                                  chain.name, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(ruleset < nf.rulesets.size() ? nf.rulesets[ruleset]
-                                                                    : netfilter::Ruleset{}),
+          .lasting = how_to_keep_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .apply = [=](host::Host& h) {
             auto& rulesets = h.netfilter.rulesets;

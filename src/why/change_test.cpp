@@ -341,17 +341,102 @@ TEST(Change, AConnectionForgotten) {
   }
 }
 
-TEST(Change, NamesOfDevicesAreOneWordToAShell) {
-  Changed c(two_containers());
-  c.host().devices[c.device("eth0")].name = "$(id)";
-  const host::DeviceRef device{0, c.machine.hosts[0].devices.find("$(id)")};
+/// Every kind of change that names a device or a chain, made with one name for both.
+std::vector<std::string> commands_about(const std::string& name) {
+  Changed c(two_containers()
+                .set("host/ip-rule.txt",
+                     "0: from all lookup local\n100: from all iif eth0 prohibit\n"
+                     "100: from all oif eth0 lookup main\n32766: from all lookup main\n")
+                .rules("filter", "-A FORWARD -i eth0 -j DROP\n"));
+  const DeviceId device = c.device("eth0"), bridge = c.device("br0");
+  host::Host& h = c.host();
+  h.devices[device].name = name;
+  for (route::Rule& rule : h.fib.rules) {
+    if (!rule.iif.empty()) rule.iif = name;
+    if (!rule.oif.empty()) rule.oif = name;
+  }
+  RuleRef forward = c.chain(TableKind::filter, "FORWARD");
+  auto& rules = h.netfilter.rulesets[0].tables[forward.table].chains[forward.chain].rules;
+  rules[0].in.name = name;
+  netfilter::Rule made;
+  made.out.name = name;
+  made.target = netfilter::AcceptTarget{};
+  const host::Machine& m = c.machine;
+  const host::DeviceRef ref{0, device};
   const auto gateway = wire::IpAddress::v4(198, 51, 100, 1);
-  for (const std::string& command :
-       {link_up(c.machine, device).command, set_mtu(c.machine, device, 1500).command,
-        add_address(c.machine, device, gateway, 24).command,
-        default_route(c.machine, 0, gateway, device.device).command,
-        delete_neighbour(c.machine, device, gateway).command}) {
-    EXPECT_THAT(command, HasSubstr("'$(id)'"));
+  const bridge::FdbEntry entry{.port = device};
+  return {link_up(m, ref).command,
+          set_mtu(m, ref, 1500).command,
+          set_mac(m, ref, {}).command,
+          set_master(m, ref, bridge).command,
+          disable_stp(m, ref).command,
+          add_address(m, ref, gateway, 24).command,
+          default_route(m, 0, gateway, device).command,
+          delete_neighbour(m, ref, gateway).command,
+          delete_fdb(m, 0, entry).command,
+          set_port(m, ref, "hairpin", "on", [](link::BridgePort&) {}).command,
+          set_sysctl(m, 0, Sysctl::forwarding, device, 1).command,
+          delete_routing_rule(m, 0, 1).command,
+          delete_routing_rule(m, 0, 2).command,
+          insert_rule(m, 0, forward, 0, made).command,
+          add_rule(m, 0, TableKind::filter, Hook::forward, true, made).command,
+          delete_rule(m, 0, forward).command};
+}
+
+/// The words of a command that a shell would see, without running it: quotes are taken away, and
+/// what would be expanded outside of them is marked.
+std::vector<std::string> words_of_shell(const std::string& command) {
+  std::vector<std::string> words(1);
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const char ch = command[i];
+    if (ch == '\'') {
+      const std::size_t end = command.find('\'', i + 1);
+      words.back() += command.substr(i + 1, end - i - 1);
+      i = end;
+    } else if (ch == '\\') {
+      words.back() += command[++i];
+    } else if (ch == ' ') {
+      words.emplace_back();
+    } else {
+      const bool special = std::string_view("$`;&|<>(){}*?[]\"#~!").find(ch) != std::string_view::npos;
+      words.back() += special ? "EXPANDED" : std::string(1, ch);
+    }
+  }
+  return words;
+}
+
+TEST(Change, NamesAreOneWordToAShell) {
+  for (const std::string name : {"$(id)", "b;id", "v`id`&x", "a\"b", "\"q", "it's", "a|b>c", "*?[x]",
+                                 "#x", "~root", "u\\\"'", "!!", "{a,b}"}) {
+    for (const std::string& command : commands_about(name)) {
+      SCOPED_TRACE(command);
+      const bool is_key = command.starts_with("sysctl");
+      const std::string wanted =
+          is_key ? fmt::format("net.ipv4.conf.{}.forwarding=1", name) : name;
+      EXPECT_THAT(words_of_shell(command), testing::Contains(wanted));
+      EXPECT_THAT(words_of_shell(command), testing::Each(testing::Not(HasSubstr("EXPANDED"))));
+    }
+  }
+  EXPECT_EQ(commands_about("-x")[0], "ip link set dev -x up");
+  // What no terminal shows is spelled, for else it could not be copied.
+  EXPECT_EQ(commands_about("u\x1b[31m'\\")[1], "ip link set $'u\\x1b[31m\\'\\\\' mtu 1500");
+}
+
+TEST(Change, WhoMakesTheRulesIsTold) {
+  const struct {
+    const char* chain;
+    const char* adds;
+    const char* deletes;
+  } rows[] = {{"other", "netfilter-persistent", "netfilter-persistent"},
+              {"ufw-user-forward", "/etc/ufw/before.rules", "ufw delete"},
+              {"FWDI_public", "firewall-cmd --permanent --direct --add-rule", "firewall-cmd"}};
+  for (const auto& row : rows) {
+    Changed c(two_containers().rules(
+        "filter", fmt::format("-N {}\n-A FORWARD -i eth0 -j DROP\n", row.chain)));
+    const RuleRef forward = c.chain(TableKind::filter, "FORWARD");
+    EXPECT_THAT(insert_rule(c.machine, 0, forward, 0, rule("-j ACCEPT")).lasting,
+                HasSubstr(row.adds));
+    EXPECT_THAT(delete_rule(c.machine, 0, forward).lasting, HasSubstr(row.deletes));
   }
 }
 

@@ -12,9 +12,33 @@ namespace {
 constexpr const char* keep_network =
     "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
 
+constexpr const char* drop_from_network =
+    "remove it from where the network is configured (networkd, ifupdown, NetworkManager, the container engine)";
+
 /// Names of devices come from the host that was read: a shell must take each as one plain word.
 std::string name_of(const host::Machine& machine, host::DeviceRef d) {
   return shell_word(machine.hosts[d.host].devices[d.device].name);
+}
+
+/// The same behind `ip link set`, which takes a word with a dash for an option.
+std::string link_of(const host::Machine& machine, host::DeviceRef d) {
+  const bool like_option = machine.hosts[d.host].devices[d.device].name.starts_with('-');
+  return (like_option ? "dev " : "") + name_of(machine, d);
+}
+
+/// What names a routing rule in `ip rule del`: the line of `ip rule` without its remarks.
+std::string rule_selector(std::string_view line) {
+  std::string out;
+  line.remove_prefix(line.find(':') + 1);
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    const std::string word(line.substr(0, end));
+    line.remove_prefix(std::min(end + 1, line.size()));
+    if (word.empty() || word == "[detached]" || word == "[unresolved]") continue;
+    if (word == "lookup" && line.starts_with("[l3mdev-table]")) continue;
+    out += " " + (word == "[l3mdev-table]" ? "l3mdev" : shell_word(word));
+  }
+  return out;
 }
 
 /// The routes that the kernel makes of a device's addresses, where they are not there yet.
@@ -99,7 +123,7 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
   if (route.metric != 0) command += fmt::format(" metric {}", route.metric);
   return {.host = host,
           .command = std::move(command),
-          .lasting = keep_network,
+          .lasting = drop_from_network,
           .parts = Parts::routing,
           .weight = 2,
           .by_position = true,
@@ -119,10 +143,10 @@ Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
     return r.preference == rule.preference;
   });
   const std::string line = routing_rule_line(machine.hosts[host], position);
-  const std::string selector = same > 1 ? line.substr(line.find(':') + 1) : "";
+  const std::string selector = same > 1 ? rule_selector(line) : "";
   return {.host = host,
           .command = fmt::format("ip rule del pref {}{}", rule.preference, selector),
-          .lasting = keep_network,
+          .lasting = drop_from_network,
           .parts = Parts::routing,
           .weight = 2,
           .by_position = true,
@@ -160,7 +184,7 @@ Change add_local_rule(const host::Machine&, std::uint32_t host) {
 
 Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} type bridge stp_state 0", name_of(machine, d)),
+          .command = fmt::format("ip link set {} type bridge stp_state 0", link_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices,
           .weight = 2,
@@ -171,7 +195,7 @@ Change disable_stp(const host::Machine& machine, host::DeviceRef d) {
 
 Change link_up(const host::Machine& machine, host::DeviceRef d) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} up", name_of(machine, d)),
+          .command = fmt::format("ip link set {} up", link_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::routing | Parts::bridging,
           .prepares = true,  // its routes were lost when it went down
@@ -189,7 +213,7 @@ Change link_up(const host::Machine& machine, host::DeviceRef d) {
 
 Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId bridge) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} master {}", name_of(machine, d),
+          .command = fmt::format("ip link set {} master {}", link_of(machine, d),
                                  name_of(machine, {d.host, bridge})),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::bridging,
@@ -206,7 +230,7 @@ Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId brid
 Change free_port(const host::Machine& machine, host::DeviceRef d) {
   constexpr int cuts_the_bridge_off = 3;
   return {.host = d.host,
-          .command = fmt::format("ip link set {} nomaster", name_of(machine, d)),
+          .command = fmt::format("ip link set {} nomaster", link_of(machine, d)),
           .lasting = keep_network,
           .parts = Parts::devices | Parts::bridging,
           .weight = cuts_the_bridge_off,
@@ -221,7 +245,7 @@ Change free_port(const host::Machine& machine, host::DeviceRef d) {
 
 Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacAddress& mac) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} address {}", name_of(machine, d), mac.text()),
+          .command = fmt::format("ip link set {} address {}", link_of(machine, d), mac.text()),
           .lasting = keep_network,
           .parts = Parts::devices,
           .apply = [=](host::Host& h) { h.devices[d.device].mac = mac; }};
@@ -229,7 +253,7 @@ Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacA
 
 Change set_mtu(const host::Machine& machine, host::DeviceRef d, std::uint32_t mtu_bytes) {
   return {.host = d.host,
-          .command = fmt::format("ip link set {} mtu {}", name_of(machine, d), mtu_bytes),
+          .command = fmt::format("ip link set {} mtu {}", link_of(machine, d), mtu_bytes),
           .lasting = keep_network,
           .parts = Parts::devices,
           .weight = 2,

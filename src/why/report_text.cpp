@@ -113,6 +113,20 @@ void Report::legs() {
   }
 }
 
+/// Behind a cause that nobody has read: which listing would show it.
+std::string what_is_assumed(const host::Host& host, const Cause& cause) {
+  if (cause.kind() == CauseKind::sysctl) {
+    const std::string line = cause_line(host, cause);
+    const bool forwarding = cause.sysctl() == Sysctl::forwarding;
+    if (host.sysctls.contains(line.substr(0, line.find(" = "))) ||
+        (forwarding && host.sysctls.contains("net.ipv4.ip_forward")))
+      return "";
+    return " (assumed: no sysctl.txt shows it)";
+  }
+  const bool of_routes = cause.kind() == CauseKind::no_route || cause.kind() == CauseKind::route;
+  return of_routes && host.routes_assumed ? " (assumed: there is no ip-route.json)" : "";
+}
+
 void Report::cause() {
   if (a_.verdict == Verdict::undecided) {
     if (a_.unknown.size() > 1) out_ += "\n";
@@ -123,8 +137,9 @@ void Report::cause() {
   }
   if (a_.verdict == Verdict::dropped) {
     const host::Host& host = machine_.hosts[a_.end.cause_host];
-    out_ += fmt::format("\ncause    {}: {}\n", name(a_.end.cause_host),
-                        escaped(cause_line(host, a_.end.stop.cause)));
+    out_ += fmt::format("\ncause    {}: {}{}\n", name(a_.end.cause_host),
+                        escaped(cause_line(host, a_.end.stop.cause)),
+                        what_is_assumed(host, a_.end.stop.cause));
     out_ += fmt::format("ended    in {}, {}{}\n",
                         a_.ended_outside ? "the outside" : name(a_.end.host),
                         stage_name(a_.end.stop.stage),
@@ -146,7 +161,8 @@ std::string tried(const Fix& fix) {
 
 void Report::changes(const std::vector<Change>& changes) {
   for (const Change& c : changes)
-    out_ += colour("1", fmt::format("         {}# {}", name(c.host), escaped(c.command))) + "\n";
+    out_ += colour("1", fmt::format("         {}# {}", shell_word(machine_.hosts[c.host].name),
+                                     escaped(c.command))) + "\n";
   std::vector<std::string> said;
   for (const Change& c : changes) {
     if (c.lasting.empty() || std::find(said.begin(), said.end(), c.lasting) != said.end()) continue;
@@ -177,7 +193,8 @@ std::vector<std::string> Report::next_places() const {
   return {fmt::format("everything on this machine is right; if it still fails, look beyond {} of {}: "
                       "a firewall upstream, a cloud's source check, the far host itself",
                       device, name(a_.uplink->host)),
-          fmt::format("tcpdump -ni {} host {}", device, answer_.question.to.text())};
+          fmt::format("tcpdump -ni {} host {}", shell_word(host.devices[a_.uplink->device].name),
+                      answer_.question.to.text())};
 }
 
 void Report::list(const char* title, const std::vector<std::string>& lines) {

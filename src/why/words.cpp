@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "host/escape.hpp"
 #include "netfilter/print.hpp"
 #include "route/print.hpp"
 
@@ -215,6 +216,14 @@ std::string shell_word(const std::string& word) {
     return std::isalnum(c) != 0 || std::string_view("_.,:@%+=-/").find(static_cast<char>(c)) != std::string_view::npos;
   });
   if (plain) return word;
+  if (host::escaped(word) != word) {  // no terminal shows it, so nobody can copy it as it is
+    std::string spelled = "$'";
+    for (const unsigned char c : word) {
+      if (c < 0x20 || c >= 0x7f) spelled += fmt::format("\\x{:02x}", c);
+      else spelled += c == '\'' || c == '\\' ? fmt::format("\\{:c}", c) : std::string(1, static_cast<char>(c));
+    }
+    return spelled + "'";
+  }
   std::string quoted = "'";
   for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";

@@ -46,7 +46,8 @@ struct RulePlace {
 /// in on br0`. `stop` is what ended it; `cause_host` owns the cause.
 [[nodiscard]] std::string sentence(const host::Host& cause_host, const Stop& stop);
 
-/// A word as a shell takes it: as it is, or in single quotes.
+/// A word as a shell takes it: as it is, in single quotes, or spelled out (`$'a\x1bb'`) where it
+/// has characters that no terminal shows.
 [[nodiscard]] std::string shell_word(const std::string& word);
 
 /// What an unmodelled thing or an undecided rule is called.

@@ -258,6 +258,7 @@ TEST(ShellWord, OnlyWhatNeedsItIsQuoted) {
       {"it's", "'it'\\''s'"},
       {"!", "'!'"},
       {"*", "'*'"},
+      {"a\x1b'\\", "$'a\\x1b\\'\\\\'"},
   };
   for (const auto& row : rows)
     EXPECT_EQ(shell_word(row.word), row.quoted);

@@ -23,7 +23,7 @@ BOX = ("box", "203.0.113.80:80")
 # Arguments, and what the complaint has to contain.
 USAGE = [
     ([], "subcommand"),
-    (["who"], "subcommand"),
+    (["who"], 'there is no command "who"'),
     (["why"], "FROM is required"),
     (["why", "box"], "TO is required"),
     (["why", *BOX, "extra"], "extra"),

@@ -8,23 +8,36 @@ _wayout_namespaces() {
   ip netns list 2>/dev/null | cut -d' ' -f1
 }
 
+# The lines of standard input that begin with $1. Names come from the machine: nothing of them may
+# be expanded, neither here (compgen -W would) nor on the command line.
+_wayout_offer() {
+  local name
+  while IFS= read -r name; do
+    [[ $name == "$1"* ]] && COMPREPLY+=("$(printf %q "$name")")
+  done
+}
+
 _wayout() {
   local word=$2 previous=$3
   COMPREPLY=()
   case $previous in
     --proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$word"); return ;;
-    --snapshot | -o) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+    --snapshot | -o)
+      compopt -o filenames 2>/dev/null # readline quotes what it inserts
+      mapfile -t COMPREPLY < <(compgen -d -- "$word")
+      return
+      ;;
     --dport | --sport | --size) return ;;
   esac
 
-  local candidates
+  local words=
   case ${COMP_WORDS[1]}:$word in
-    why:-*) candidates='--proto --dport --sport --size --df --snapshot --explain --json --help' ;;
-    why:*) ((COMP_CWORD == 2)) && candidates=$(_wayout_namespaces) ;;
-    snapshot:*) candidates='-o --script --help' ;;
-    *) ((COMP_CWORD == 1)) && candidates='why snapshot --version --help' ;;
+    why:-*) words='--proto --dport --sport --size --df --snapshot --explain --json --help' ;;
+    why:*) ((COMP_CWORD == 2)) && _wayout_offer "$word" < <(_wayout_namespaces); return ;;
+    snapshot:*) words='-o --script --help' ;;
+    *) ((COMP_CWORD == 1)) && words='why snapshot --version --help' ;;
   esac
-  mapfile -t COMPREPLY < <(compgen -W "${candidates:-}" -- "$word")
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
 complete -F _wayout wayout

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <functional>
@@ -66,6 +68,13 @@ std::vector<std::uint32_t> pids_in(const std::vector<std::string>& about) {
   return pids;
 }
 
+/// There is such a process, and it is somebody else's.
+bool is_forbidden(std::uint32_t pid) {
+  const std::string path = fmt::format("/proc/{}/ns/net", pid);
+  char target[64];
+  return readlink(path.c_str(), target, sizeof target) < 0 && errno == EACCES;
+}
+
 Host named(const Namespace& entry) {
   Host host;
   host.name = entry.name;
@@ -119,6 +128,8 @@ class MachineReader {
   [[nodiscard]] Error explained(Error error, const std::string& who) const {
     if (std::ranges::find(discovery_.not_running, who) != discovery_.not_running.end())
       error.message = fmt::format("the container {} is not running", escaped(who));
+    else if (const auto pids = pids_in({who}); !pids.empty() && is_forbidden(pids.front()))
+      error.message = fmt::format("looking into process {} needs root", pids.front());
     else if (!discovery_.problems.empty())
       error.message += fmt::format(" ({})", fmt::join(discovery_.problems, "; "));
     return error;

@@ -2,8 +2,12 @@
 // that make them are in collect/commands.cpp.
 #include "host/snapshot/folder.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -66,8 +70,14 @@ class FolderReader {
       error_ = file.error();
       return std::nullopt;
     }
-    any_ |= file->has_value();
-    return std::move(*file);
+    if (!file->has_value()) return std::nullopt;
+    any_ = true;
+    keep(strip_decoration(**file));
+    return error_ ? std::nullopt : std::move(*file);
+  }
+  [[nodiscard]] bool has_file(const char* name) const {
+    std::error_code error;
+    return std::filesystem::exists(folder_ / name, error);
   }
   void keep(Result<void> result) {
     if (!result && !error_) error_ = result.error();
@@ -136,6 +146,7 @@ class FolderReader {
     if (read) {
       host_.fib.table_position(route::table_main);  // it was shown, even if nothing is in it
     } else {
+      host_.routes_assumed = true;
       assume("only routes to the addresses' own subnets: there is no ip-route.json");
     }
   }
@@ -206,9 +217,19 @@ class FolderReader {
       read |= read_one(name, [&, backend = backend](const File& f) {
         return add_rules(f, backend, host_);
       });
-    for (const char* name : {"iptables-S.txt", "iptables-nvL.txt"})
-      if (!read)
-        read = read_one(name, [&](const File& f) { return add_rules(f, Backend::nft, host_); });
+    // `iptables` is the tool of one backend. Beside a save of iptables-legacy it is the other's.
+    const auto& rulesets = host_.netfilter.rulesets;
+    for (const char* name : {"iptables-S.txt", "iptables-nvL.txt"}) {
+      const auto file = open(name);
+      if (!file) continue;
+      const bool has_nft = std::ranges::find(rulesets, Backend::nft,
+                                             &netfilter::Ruleset::backend) != rulesets.end();
+      if (has_nft || has_file("iptables-save.txt"))
+        assume(fmt::format("{} says nothing that is not in the other listings of iptables", name));
+      else
+        keep(add_rules(*file, Backend::nft, host_));
+      read = true;
+    }
     note_rule_order(host_);
     if (!read) assume("no iptables rules: there is no iptables-save.txt");
   }
@@ -218,7 +239,9 @@ class FolderReader {
     const NftPlain left_out = plain ? read_nft_plain(*plain) : NftPlain{};
     const bool read = read_one(
         "nft.json", [&](const File& file) { return read_nft_json(file, left_out, host_, book_); });
-    if (!read) assume("no nft chains but those of iptables: there is no nft.json");
+    if (!read && plain) keep(read_nft_text(*plain, host_, book_));
+    if (!read && !plain)
+      assume("no nft chains but those of iptables: there is no nft.json, nor nft.txt");
   }
 
   void read_ipsets() {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/names.hpp"
+#include "host/words.hpp"
 
 namespace wayout::host::snapshot {
 
@@ -50,7 +51,11 @@ void LinkList::finish() {
     link::Device& device = host_.devices[first_ + static_cast<DeviceId>(i)];
     resolve(entries_[i], device);
     if (!entries_[i].detailed) guess_kind(entries_[i], device);
+    if (entries_[i].brief && device.kind == DeviceKind::bridge)
+      add_unknown_ports(first_ + static_cast<DeviceId>(i));
   }
+  for (const auto& [kind, names] : guessed_)
+    note_guess(kind, names);
   for (link::Device& device : host_.devices.list) {
     const bool is_port = host_.devices[device.master].kind == DeviceKind::bridge;
     if (is_port && !device.port) device.port.emplace();
@@ -78,6 +83,26 @@ void LinkList::resolve(Entry& entry, link::Device& device) {
     --id;
   host_.namespace_ids[id] = entry.peer_namespace;
   device.peer_netnsid = id;
+}
+
+/// One line for all devices of a kind: a host may have a thousand.
+void LinkList::note_guess(const std::string& kind, const std::vector<std::string>& names) {
+  std::string text = names.size() == 1
+                         ? fmt::format("{} is a {}: the listing does not say its kind", names[0], kind)
+                         : fmt::format("{} are each a {}: the listing does not say their kind",
+                                       shortened(names), kind);
+  host_.assumed.push_back(std::move(text));
+}
+
+/// A bridge whose ports are not known may lead anywhere.
+void LinkList::add_unknown_ports(DeviceId bridge) {
+  Unmodelled found;
+  found.kind = Unmodelled::Kind::other;
+  found.text = fmt::format("the ports of {}, which `ip -brief` does not show",
+                           host_.devices[bridge].name);
+  found.device = bridge;
+  found.ingress = found.egress = true;
+  host_.unmodelled.push_back(std::move(found));
 }
 
 bool LinkList::has_ports(const std::string& name) const {
@@ -130,8 +155,7 @@ void LinkList::guess_kind(const Entry& entry, link::Device& device) {
         return "bridge";
     }
   };
-  host_.assumed.push_back(
-      fmt::format("{} is a {}: the listing does not say its kind", device.name, kind_text(device)));
+  guessed_[kind_text(device)].push_back(device.name);
 }
 
 }  // namespace wayout::host::snapshot

@@ -4,6 +4,7 @@
 // and what a listing without `-details` does not say is concluded, with a note of every conclusion.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ class LinkList {
     std::string peer_namespace;  ///< `link-netns NAME`, where the listing has no number
     bool flag_master = false;    ///< IFF_MASTER: bond, team or VRF
     bool detailed = false;       ///< the listing says the kind of every device (`-details`)
+    bool brief = false;          ///< the listing does not say masters either (`-brief`)
   };
 
   LinkList(Host& host, DeviceBook& book) : host_(host), book_(book) {}
@@ -32,6 +34,8 @@ class LinkList {
   void finish();
 
  private:
+  void note_guess(const std::string& kind, const std::vector<std::string>& names);
+  void add_unknown_ports(DeviceId bridge);
   void guess_kind(const Entry& entry, link::Device& device);
   [[nodiscard]] bool guess_by_lower(const Entry& entry, link::Device& device) const;
   [[nodiscard]] bool has_ports(const std::string& name) const;
@@ -41,6 +45,7 @@ class LinkList {
   DeviceBook& book_;
   std::vector<Entry> entries_;  ///< entry i became device first_ + i
   DeviceId first_ = no_device;
+  std::map<std::string, std::vector<std::string>> guessed_;  ///< names of devices by their kind
 };
 
 }  // namespace wayout::host::snapshot

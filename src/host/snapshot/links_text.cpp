@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 
+#include "host/escape.hpp"
 #include "host/names.hpp"
 #include "host/snapshot/link_list.hpp"
 #include "host/words.hpp"
@@ -40,8 +43,38 @@ std::optional<Heading> heading(Words& words) {
   return Heading{*ifindex, name.substr(0, at), name.substr(at + 1)};
 }
 
-void read_flags(Words& words, LinkList::Entry& entry) {
-  std::string_view list = words.value("the name");
+/// `eth0@if4  UP  …` of `ip -brief`: the name and the state, which are taken. Nothing: another line.
+struct Brief {
+  Heading heading;  ///< without a number
+  std::string_view state;
+};
+std::optional<Brief> brief(Words& words) {
+  static constexpr std::array<std::string_view, 7> states = {
+      "UP", "DOWN", "UNKNOWN", "LOWERLAYERDOWN", "DORMANT", "TESTING", "NOTPRESENT"};
+  if (words.is_indented()) return std::nullopt;
+  Words ahead = words;
+  const std::string_view name = ahead.next();
+  const std::string_view state = ahead.next();
+  if (std::ranges::find(states, state) == states.end()) return std::nullopt;
+  words = ahead;
+  const std::size_t at = name.find('@');
+  if (at == std::string_view::npos) return Brief{{0, name, {}}, state};
+  return Brief{{0, name.substr(0, at), name.substr(at + 1)}, state};
+}
+
+/// A line that goes on with the device before it. What people paste may have lost its indentation.
+bool goes_on(const Words& words) {
+  static constexpr std::array<std::string_view, 13> begins = {
+      "link/", "inet", "valid_lft", "altname", "alias", "prog/xdp", "RX", "TX",
+      "vf",    "bridge_slave", "bridge", "vlan", "veth"};
+  return words.is_indented() || std::ranges::any_of(begins, [&](std::string_view begin) {
+           return words.peek().starts_with(begin);
+         });
+}
+
+constexpr const char* expected_device = "expected a line like \"2: eth0: <FLAGS> …\"";
+
+void read_flags(std::string_view list, Words& words, LinkList::Entry& entry) {
   if (!list.starts_with('<') || !list.ends_with('>')) return words.fail("expected <FLAGS>");
   list = list.substr(1, list.size() - 2);
   while (!list.empty()) {
@@ -71,8 +104,7 @@ void read_heading_rest(Words& words, LinkList::Entry& entry) {
   }
 }
 
-LinkList::Entry new_entry(const Heading& heading, Words& words) {
-  LinkList::Entry entry;
+void name_entry(const Heading& heading, LinkList::Entry& entry) {
   entry.device.name = heading.name;
   entry.device.ifindex = heading.ifindex;
   entry.device.carrier = false;
@@ -83,7 +115,12 @@ LinkList::Entry new_entry(const Heading& heading, Words& words) {
   } else if (heading.lower != "NONE") {
     entry.lower = heading.lower;
   }
-  read_flags(words, entry);
+}
+
+LinkList::Entry new_entry(const Heading& heading, Words& words) {
+  LinkList::Entry entry;
+  name_entry(heading, entry);
+  read_flags(words.value("the name"), words, entry);
   read_heading_rest(words, entry);
   return entry;
 }
@@ -241,19 +278,70 @@ void read_inet(Words& words, route::Interface& interface) {
   interface.addresses.push_back(address);
 }
 
+/// A device of `ip -brief`, which tells little: of addresses (`ip -br addr`) not even the flags.
+LinkList::Entry brief_entry(const Brief& line, Words& words, Host& host) {
+  LinkList::Entry entry;
+  entry.brief = true;
+  name_entry(line.heading, entry);
+  link::Device& device = entry.device;
+  bool has_flags = false;
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    has_flags |= word.starts_with('<');
+    if (word.starts_with('<')) read_flags(word, words, entry);
+    if (const auto mac = wire::MacAddress::parse(word)) device.mac = *mac;
+  }
+  if (device.name == "lo") device.kind = DeviceKind::loopback;
+  if (device.kind == DeviceKind::loopback) device.mtu_bytes = 65536;
+  if (has_flags) return entry;
+  device.up = true;
+  device.carrier = line.state == "UP" || line.state == "UNKNOWN" || line.state == "DORMANT";
+  if (!device.carrier)
+    host.assumed.push_back(fmt::format("{} is up without a carrier: the listing says only {}",
+                                       device.name, line.state));
+  return entry;
+}
+
+/// `10.0.0.1/24 metric 100 10.0.0.2 peer 10.0.0.3/32 fe80::1/64` behind name and state.
+void read_brief_addresses(Words& words, route::Interface* interface) {
+  while (!words.done()) {
+    const std::string_view word = words.next();
+    if (word == "metric") words.value(word);
+    const bool is_mac = wire::MacAddress::parse(word).has_value();
+    if (word == "metric" || is_mac || word.starts_with('<')) continue;
+    const auto local = wire::Prefix::parse(word);
+    if (!local) return words.fail(fmt::format("\"{}\" is no address", escaped(word)));
+    wire::Prefix peer = *local;
+    if (words.take("peer")) peer = words.parsed("peer", wire::Prefix::parse);
+    if (!local->address.is_v4() || interface == nullptr) continue;
+    route::InterfaceAddress address;
+    address.local = local->address;
+    address.peer = peer.address;
+    address.prefix_length = peer.length;
+    if (local->address.is_loopback()) address.scope = route::Scope::host;
+    interface->addresses.push_back(address);
+  }
+}
+
 }  // namespace
 
 Result<void> read_links_text(const File& file, Host& host, DeviceBook& book) {
   LinkList links(host, book);
   std::optional<LinkList::Entry> current;
+  const auto begin = [&](const Heading& head, Words& words) {
+    if (current) links.add(std::move(*current));
+    current.reset();
+    if (book.find(head.name) != no_device)
+      words.fail(fmt::format("device {} is listed twice", escaped(head.name)));
+    return !words.error();
+  };
   const Result<void> read = read_lines(file, [&](Words& words) {
     if (const auto head = heading(words)) {
-      if (current) links.add(std::move(*current));
-      if (book.find(head->name) != no_device)
-        return words.fail(fmt::format("device {} is listed twice", head->name));
-      current = new_entry(*head, words);
-    } else if (words.error() || !current) {
-      words.fail("expected a line like \"2: eth0: <FLAGS> …\"");
+      if (begin(*head, words)) current = new_entry(*head, words);
+    } else if (const auto line = brief(words); line && !words.error()) {
+      if (begin(line->heading, words)) current = brief_entry(*line, words, host);
+    } else if (words.error() || !current || !goes_on(words)) {
+      words.fail(expected_device);
     } else if (words.peek().starts_with("link/")) {
       read_link_line(words, *current);
     } else if (words.peek() == "prog/xdp") {
@@ -263,7 +351,8 @@ Result<void> read_links_text(const File& file, Host& host, DeviceBook& book) {
     }
   });
   if (!read) return read;
-  if (current) links.add(std::move(*current));
+  if (!current) return file.error_at(0, "shows no device, and every namespace has one");
+  links.add(std::move(*current));
   links.finish();
   return {};
 }
@@ -275,11 +364,14 @@ Result<void> read_addresses_text(const File& file, Host& host, DeviceBook& book)
     if (const auto head = heading(words)) {
       name = head->name;
       device = book.find_or_assume(name);
-    } else if (!words.error() && words.take("inet")) {
+    } else if (const auto line = brief(words); line && !words.error()) {
+      device = book.find_or_assume(line->heading.name);
+      read_brief_addresses(words, device == no_device ? nullptr : &host.interfaces[device]);
+    } else if (words.error() || name.empty() || !goes_on(words)) {
+      words.fail(words.peek() == "inet" ? "an address before the first device" : expected_device);
+    } else if (words.take("inet")) {
       if (device != no_device) {
         read_inet(words, host.interfaces[device]);
-      } else if (name.empty()) {
-        words.fail("an address before the first device");
       } else {
         host.assumed.push_back(fmt::format("{} is gone: it has addresses, but no link", name));
       }

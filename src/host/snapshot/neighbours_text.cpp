@@ -12,12 +12,13 @@ namespace {
 void read_neighbour(Words& words, Host& host, DeviceBook& book) {
   link::Neighbour neighbour;
   neighbour.address = words.parsed("the line's begin", wire::IpAddress::parse);
-  bool device_is_gone = false;
+  bool device_is_gone = false, has_device = false;
   while (!words.done()) {
     const std::string_view word = words.next();
     if (word == "dev") {
       neighbour.device = book.find_or_assume(words.value(word));
       device_is_gone = neighbour.device == no_device;
+      has_device = true;
     } else if (word == "lladdr") {
       neighbour.mac = wire::MacAddress::parse(words.value(word)).value_or(wire::MacAddress{});
     } else if (word == "proxy") {
@@ -26,6 +27,8 @@ void read_neighbour(Words& words, Host& host, DeviceBook& book) {
       neighbour.state = *state;
     }
   }
+  if (!has_device)
+    words.fail("expected a line like \"10.0.0.2 dev br0 lladdr 02:00:00:00:00:02 REACHABLE\"");
   if (!words.error() && !device_is_gone) host.neighbours.push_back(neighbour);
 }
 
@@ -74,7 +77,7 @@ void read_vlan(Words& words, DeviceId device, Host& host) {
     if (word == "PVID") membership.pvid = true;
     if (word == "Untagged") membership.untagged = true;
   }
-  host.bridging.vlans.push_back(membership);
+  if (device != no_device && !words.error()) host.bridging.vlans.push_back(membership);
 }
 
 }  // namespace
@@ -93,7 +96,7 @@ Result<void> read_vlans_text(const File& file, Host& host, DeviceBook& book) {
     if (words.peek() == "port") return;  // the heading
     const bool names_port = words.line().find_first_of(" \t") != 0;
     if (names_port) device = book.find_or_assume(words.next());
-    if (words.peek() == "None" || words.done() || device == no_device) return;
+    if (words.peek() == "None" || words.done()) return;
     read_vlan(words, device, host);
   });
 }

@@ -26,10 +26,35 @@ class Lines {
     ++number_;
     return true;
   }
+  /// Goes on to where the quotes of this line close: a comment may go over several lines. Not when
+  /// they never do.
+  void join_quoted() {
+    bool quoted = false;
+    scan_quotes(line_, quoted);
+    const char* const begin = line_.data();
+    std::string_view rest = rest_;
+    for (std::uint32_t number = number_ + 1; quoted && !rest.empty(); ++number) {
+      const std::size_t end = rest.find('\n');
+      const std::string_view more = rest.substr(0, end);
+      rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+      scan_quotes(more, quoted);
+      if (quoted) continue;
+      line_ = {begin, static_cast<std::size_t>(more.data() + more.size() - begin)};
+      rest_ = rest;
+      number_ = number;
+    }
+  }
   [[nodiscard]] std::string_view line() const { return line_; }
   [[nodiscard]] std::uint32_t number() const { return number_; }  ///< from 1
 
  private:
+  static void scan_quotes(std::string_view line, bool& quoted) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (quoted && line[i] == '\\') ++i;
+      else if (line[i] == '"') quoted = !quoted;
+    }
+  }
+
   std::string_view rest_, line_;
   std::uint32_t number_ = 0;
 };
