@@ -111,7 +111,7 @@ TEST(Target, RedirectTakesTheFirstAddressListed) {
   without.interfaces[TestBench::in0].addresses.clear();
   Packet lost = TestBench::forwarded_udp();
   EXPECT_EQ(without.run(Hook::prerouting, lost).cause,
-            Cause::nat(NatCause::no_address, TestBench::in0));
+            Cause::nat(NatCause::no_redirect_address, TestBench::in0));
 
   TestBench output(rules("nat", "OUTPUT", "-A OUTPUT -p udp -j REDIRECT --to-ports 99\n"));
   Packet local = Packet::from_ip(wire::make_udp(

@@ -198,7 +198,7 @@ TEST_F(Words, EveryCauseHasItsWords) {
   all_told([&](auto v) { return Cause::on_device(static_cast<DeviceCause>(v), eth0); },
            static_cast<std::uint32_t>(DeviceCause::discards), "refused it");
   all_told([&](auto v) { return Cause::nat(static_cast<NatCause>(v), eth0); },
-           static_cast<std::uint32_t>(NatCause::answer_elsewhere), "NAT refused it");
+           static_cast<std::uint32_t>(NatCause::no_redirect_address), "NAT refused it");
   all_told([&](auto v) { return Cause::conntrack(static_cast<ConntrackCause>(v)); },
            static_cast<std::uint32_t>(ConntrackCause::invalid), "conntrack refused it");
   all_told([&](auto v) { return Cause::address(static_cast<AddressCause>(v), eth0); },
