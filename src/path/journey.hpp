@@ -66,8 +66,8 @@ class Journey {
   void fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry);
   /// Where an ARP request went into a namespace that was not read: there somebody may answer it.
   [[nodiscard]] const JourneyEnd* end_not_read(std::uint32_t request) const;
-  /// Why nobody answered the ARP request that `waiting` waits for: what whoever has the address made
-  /// of it, or else the most telling end of it or of its answer.
+  /// Why nobody answered the ARP request that `waiting` waits for: what whoever has the address
+  /// made of it, or else the most telling end of it or of its answer.
   [[nodiscard]] std::pair<std::uint32_t, Cause> why_unanswered(std::uint32_t request,
                                                                std::uint32_t host,
                                                                const Packet& waiting) const;

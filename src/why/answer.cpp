@@ -22,7 +22,7 @@ void blame_what_the_fix_shows(const host::Machine& machine, Answer& answer) {
   if (answer.fixes.empty()) return;
   const std::vector<Change>& changes = answer.fixes.front().changes;
   const Change& change = changes.front();
-  // What only makes the sender try anew does not count; what prepares shows it with what it prepares.
+  // What only makes the sender try anew does not count; what prepares shows it with what comes next.
   const auto count = std::count_if(changes.begin(), changes.end(),
                                    [](const Change& c) { return c.weight > 0; });
   if (!change.blames || (count != 1 && !change.prepares)) return;

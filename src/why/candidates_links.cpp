@@ -1,6 +1,8 @@
 // Changes of devices, bridge ports, neighbours and forwarding entries.
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <utility>
 
 #include "why/candidates.hpp"
 #include "wire/headers.hpp"
@@ -79,6 +81,9 @@ std::set<std::uint32_t> hosts_met(const Scene& s) {
   return met;
 }
 
+/// So many ports are tried: on a host with more that are down or mute, others are the usual case.
+constexpr std::size_t most_ports = 12;
+
 /// Devices that are down where the question for `address` went, or should have gone: the one below
 /// the asking one, the one that has the address, and ports of bridges.
 Changes for_links_down(const Scene& s, host::DeviceRef asking, const wire::IpAddress& address) {
@@ -93,7 +98,7 @@ Changes for_links_down(const Scene& s, host::DeviceRef asking, const wire::IpAdd
     up({i, s.machine.hosts[i].interfaces.owner_of(address)});
   for (const std::uint32_t i : hosts_met(s))
     for (DeviceId d = 1; d < s.machine.hosts[i].devices.size(); ++d)
-      if (s.machine.hosts[i].devices[d].port) up({i, d});
+      if (s.machine.hosts[i].devices[d].port && out.size() < most_ports) up({i, d});
   return out;
 }
 
@@ -116,14 +121,13 @@ Changes for_mute_ports(const Scene& s) {
   for (const std::uint32_t i : hosts_met(s)) {
     const link::Devices& devices = s.machine.hosts[i].devices;
     for (DeviceId d = 1; d < devices.size(); ++d) {
-      if (!devices[d].port) continue;
-      if (!devices[d].port->learning)
-        out.push_back(set_port(s.machine, {i, d}, "learning", "on",
-                               [](Port& p) { p.learning = true; }));
-      if (!devices[d].port->learning) out.back().blames = Cause::bridge(BridgeCause::no_flood, d);
-      if (devices[d].port->flood) continue;
-      out.push_back(set_port(s.machine, {i, d}, "flood", "on", [](Port& p) { p.flood = true; }));
-      out.back().blames = Cause::bridge(BridgeCause::no_flood, d);
+      if (!devices[d].port || out.size() >= most_ports) continue;
+      const auto set = [&](const char* flag, std::function<void(Port&)> apply) {
+        out.push_back(set_port(s.machine, {i, d}, flag, "on", std::move(apply)));
+        out.back().blames = Cause::bridge(BridgeCause::no_flood, d);
+      };
+      if (!devices[d].port->learning) set("learning", [](Port& p) { p.learning = true; });
+      if (!devices[d].port->flood) set("flood", [](Port& p) { p.flood = true; });
     }
   }
   return out;
@@ -209,11 +213,11 @@ Changes for_unanswered(const Scene& s) {
         step.by.kind() == CauseKind::rule && step.address == next_hop)
       out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
   for (Change& c : for_port_with_address(s, {host, device})) out.push_back(std::move(c));
-  for (Change& c : for_links_down(s, {host, device}, next_hop)) out.push_back(std::move(c));
-  for (Change& c : for_mute_ports(s)) out.push_back(std::move(c));
   for (Change& c : for_wrong_fdb(s, {host, device}, next_hop)) out.push_back(std::move(c));
   for (Change& c : for_strayed_port(s.machine, {host, device}, next_hop)) out.push_back(std::move(c));
   for (Change& c : for_shared_mac(s.machine, next_hop)) out.push_back(std::move(c));
+  for (Change& c : for_links_down(s, {host, device}, next_hop)) out.push_back(std::move(c));
+  for (Change& c : for_mute_ports(s)) out.push_back(std::move(c));
   if (!s.packet.routing.gateway.is_set())
     for (Change& c : for_not_on_link(s.machine, host, device, s.flow.destination))
       out.push_back(std::move(c));

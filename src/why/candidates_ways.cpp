@@ -183,7 +183,8 @@ Changes for_lost_cable(const Scene& s) {
   for (const wire::IpAddress& end : ends) {
     for (std::uint32_t i = 0; i < s.machine.hosts.size(); ++i) {
       const DeviceId own = s.machine.hosts[i].interfaces.owner_of(end);
-      if (own == no_device || s.machine.hosts[i].devices[own].kind != link::DeviceKind::veth) continue;
+      if (own == no_device || s.machine.hosts[i].devices[own].kind != link::DeviceKind::veth)
+        continue;
       const host::DeviceRef cable = s.machine.peer({i, own});
       if (cable.device == no_device || cable.host == i) continue;
       const host::Host& router = s.machine.hosts[cable.host];

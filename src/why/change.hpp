@@ -92,7 +92,8 @@ struct Change {
                              std::uint32_t mtu_bytes);
 [[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,
                                  const wire::IpAddress& address, std::uint8_t prefix_length);
-/// `ip addr del` of a bridge port, with what the kernel made of it. Not for one that has a secondary in its subnet.
+/// `ip addr del` of a bridge port, with what the kernel made of it. Not for one that has a
+/// secondary in its subnet.
 [[nodiscard]] Change delete_address(const host::Machine& machine, host::DeviceRef device,
                                     const route::InterfaceAddress& address);
 /// `bridge link set dev PORT FLAG VALUE`.

@@ -165,10 +165,11 @@ Change add_main_rule(const host::Machine&, std::uint32_t host, const wire::Prefi
           .apply = [=](host::Host& h) {
             route::Rule rule{.preference = preference, .table = route::table_main};
             if (from.length != 0) rule.from = from;
-            const auto behind = std::find_if(h.fib.rules.begin(), h.fib.rules.end(), [&](const auto& r) {
+            auto& rules = h.fib.rules;
+            const auto behind = std::find_if(rules.begin(), rules.end(), [&](const auto& r) {
               return r.preference > preference;
             });
-            h.fib.rules.insert(behind, rule);
+            rules.insert(behind, rule);
           }};
 }
 
