@@ -221,7 +221,7 @@ Change replace_rule(const host::Machine& machine, std::uint32_t host, RuleRef re
           .command = fmt::format("{} -R {} {}{}",
                                  iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  shell_word(chain.name), ref.rule + 1, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(ruleset),
+          .lasting = how_to_keep_rules(machine.hosts[host]),
           .parts = Parts::rules,
           .by_position = true,
           .blames = Cause::rule(ref),

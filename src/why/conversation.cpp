@@ -335,6 +335,15 @@ Cause Conversation::why_elsewhere(const path::JourneyEnd& end, const Endpoints& 
   return end.packet.routing.by;
 }
 
+/// The code of an ICMP error that something cannot be reached; none: another packet.
+std::optional<std::uint8_t> unreachable_code(const Packet& packet) {
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  if (ip == nullptr || ip->protocol != wire::protocol::icmp) return std::nullopt;
+  const auto* icmp = wire::header_at<wire::IcmpHeader>(packet.network(), ip->header_bytes());
+  if (icmp == nullptr || icmp->type != wire::IcmpHeader::unreachable) return std::nullopt;
+  return icmp->code;
+}
+
 void Conversation::hear_errors(std::uint32_t about) {
   const std::uint32_t answer = question_.probe == Probe::icmp ? echo_reply_to(about) : 0;
   for (const path::JourneyEnd& e : journey_.ends()) {
