@@ -98,7 +98,8 @@ std::optional<std::vector<std::uint8_t>> tunnel_too_big(const Packet& frame,
   constexpr std::uint8_t fragmentation_needed = 4;
   constexpr std::size_t headers = sizeof(wire::Ipv4Header) + sizeof(wire::IcmpHeader);
   const wire::Ipv4Fields fields{
-      .source = to, .destination = from, .protocol = wire::protocol::icmp, .ttl = ip->ttl};
+      .source = to, .destination = from, .protocol = wire::protocol::icmp, .ttl = ip->ttl,
+      .dont_fragment = true};
   return wire::make_frame(
       ethernet->destination, ethernet->source, wire::ethertype::ipv4,
       wire::make_icmp_error(fields, wire::IcmpHeader::unreachable, fragmentation_needed, room_bytes,

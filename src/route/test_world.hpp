@@ -163,6 +163,7 @@ class TestWorld {
       if (word == "metric") route.metric = number;
       if (word == "tos") route.tos = static_cast<std::uint8_t>(number);
       if (word == "mtu") route.mtu_bytes = number;
+      if (word == "hoplimit") route.hop_limit = static_cast<std::uint8_t>(number);
       if (word == "nhid") route.nexthop_id = number;
     }
   }
