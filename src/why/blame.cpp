@@ -91,13 +91,15 @@ bool Blame::hides_elsewhere(const Hop& hop) const {
 }
 
 /// The packet left the networks that this host is in charge of: by a default route or one that halves
-/// it (as VPNs set), or, where the network is hidden elsewhere, by a device that is no bridge of its own.
+/// it (as VPNs set), or onto the wire of its uplink. What somebody routes to a neighbour is among these
+/// networks, and so is what has a wire here, unless this source is hidden elsewhere.
 bool Blame::leads_outside(const Hop& hop) const {
   const host::Host& host = host_of(hop);
-  if (is_uplink(host, hop.decision.device)) return true;
-  if (hop.decision.by.kind() != CauseKind::route) return false;
+  const bool uplink = is_uplink(host, hop.decision.device);
+  if (hop.decision.by.kind() != CauseKind::route) return uplink;
   const route::Route& route = host.fib.route(hop.decision.by.route());
-  if (route.destination.length <= 1) return true;
+  const bool to_neighbour = !route.nexthops.empty() && route.nexthops.front().gateway.is_set();
+  if (route.destination.length <= 1 || (uplink && !to_neighbour)) return true;
   return host.devices[hop.decision.device].kind != link::DeviceKind::bridge && hides_elsewhere(hop);
 }
 

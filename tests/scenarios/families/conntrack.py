@@ -252,6 +252,6 @@ scenario(
     [NATTED, "h: iptables -t raw -A PREROUTING -i br0 -j CT --zone-reply 5"],
     ask("c1", "198.51.100.1:80", server="o"),
     dies("back", "h", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.10"),
-    cause("nat", text="translates it back"),
+    cause("rule", table="raw", number=1),
     fix="must",
 )

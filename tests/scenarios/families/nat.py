@@ -392,7 +392,7 @@ scenario(
      "h: ip route add 0.0.0.0/1 via 10.8.0.1\nh: ip route add 128.0.0.0/1 via 10.8.0.1"],
     ask("c1", "203.0.113.80:80", server="l"),
     dies("back", "l", source="10.1.0.2"),
-    cause("nat", namespace="host"),
+    cause("nat", namespace="h"),
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -o tun0 -j MASQUERADE",
 )
@@ -404,7 +404,7 @@ scenario(
     [ONE, MASQUERADE_UPLINK, LAN],
     ask("c1", "192.168.50.1:80", server="l"),
     dies("back", "l", source="10.1.0.2"),
-    cause("nat", namespace="host"),
+    cause("nat", namespace="h"),
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE",
 )
@@ -414,7 +414,7 @@ scenario(
     [ONE, MASQUERADE_UPLINK, LAN, "h: ip route add 10.200.0.0/16 via 192.168.50.1", "l: ip addr add 10.200.0.1/32 dev lo"],
     ask("c1", "10.200.0.1:80", server="l"),
     dies("back", "l", source="10.1.0.2"),
-    cause("nat", namespace="host"),
+    cause("nat", namespace="h"),
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE",
 )
@@ -424,7 +424,7 @@ scenario(
     [ONE, "h: iptables -t nat -A POSTROUTING -o eth0 -j SNAT --to-source 10.1.0.1"],
     OUTSIDE,
     dies("back", "o", source="10.1.0.1"),
-    cause("nat", "address", namespace="host"),
+    cause("nat", "address", namespace="h"),
     fix="must",
     fixed="h: iptables -t nat -F\nh: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 -o eth0 -j MASQUERADE",
 )
@@ -434,7 +434,7 @@ scenario(
     [ONE, "h: ip route add 198.51.100.1/32 dev eth0 src 10.1.0.1"],
     ask("h", "198.51.100.1:80", server="o"),
     dies("back", "o", source="10.1.0.1"),
-    cause("nat", "address", namespace="host"),
+    cause("nat", "address", namespace="h"),
     fix="must",
     fixed="h: ip route del 198.51.100.1/32",
 )
@@ -445,7 +445,7 @@ scenario(
      "h: ip route replace default via 198.51.100.1"],
     OUTSIDE,
     dies("back", "o", source="10.1.0.1"),
-    cause("nat", "address", namespace="host"),
+    cause("nat", "address", namespace="h"),
     fixed="h: ip addr del 198.51.100.10/24 dev eth0\nh: ip addr add 198.51.100.10/24 dev eth0\n"
           "h: ip route replace default via 198.51.100.1",
 )
@@ -483,7 +483,7 @@ scenario(
     [ROUTER, "r: iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE"],
     BEHIND,
     dies("back", "o", "ip_error", "IP_INADDRERRORS", source="203.0.113.10"),
-    cause("nat", namespace="host"),
+    cause("nat", namespace="h"),
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 -o eth0 -j MASQUERADE\nr: conntrack -F",
 )
