@@ -102,6 +102,8 @@ void LinkList::add_unknown_ports(DeviceId bridge) {
                            host_.devices[bridge].name);
   found.device = bridge;
   found.ingress = found.egress = true;
+  found.hook = Hook::output;  // its own ARP goes nowhere else
+  found.family = Unmodelled::Family::arp;
   host_.unmodelled.push_back(std::move(found));
 }
 
