@@ -122,7 +122,8 @@ void add_why(CLI::App& app, WhyOptions& o) {
   why->add_flag("--df", o.dont_fragment, "The packet must not be fragmented");
   why->add_option("--snapshot", o.snapshot, "Read this directory instead of the running system")
       ->check(names_something);
-  why->add_flag("--explain", o.explain, "Every stage in full, and why the rules before did not match");
+  why->add_flag("--explain", o.explain,
+                "Every stage in full, and why the rules before did not match");
   why->add_flag("--json", o.json, "Answer in JSON");
 }
 

@@ -30,6 +30,11 @@ std::string without_colours(std::string_view text) {
   bool quoted = false;
   for (std::size_t at = 0; at < text.size();) {
     const char c = text[at];
+    if (quoted && c == '\\' && at + 1 < text.size()) {
+      result.append(text.substr(at, 2));
+      at += 2;
+      continue;
+    }
     const std::size_t behind = quoted ? at : after_colour(text, at);
     if (c == '"') quoted = !quoted;
     if (c == '\n') quoted = false;

@@ -24,8 +24,8 @@ struct File {
 /// Nothing when there is no such file. Fails on anything but a regular file of at most 1 GiB.
 [[nodiscard]] Result<std::optional<File>> read_file(const std::filesystem::path& path);
 
-/// Takes away what terminals and mail programs add to a listing: colours (`ESC [ 1;32 m`, outside of
-/// double quotes), a byte order mark, a `>` before every line. Fails on what is no text in UTF-8.
+/// Takes away what terminals and mail programs add to a listing: colours (`ESC [ 1;32 m`, outside
+/// of double quotes), a byte order mark, a `>` before every line. Fails on what is no such text.
 [[nodiscard]] Result<void> strip_decoration(File& file);
 
 /// Calls visit(line, number) for every line, without its line end (LF or CRLF); numbers from 1.

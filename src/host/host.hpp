@@ -33,7 +33,7 @@ struct Unmodelled {
   std::string text;                    ///< `nft chain inet fw forward (hook forward, priority filter)`
   DeviceId device = no_device;         ///< on the way when a packet passes this device
   bool ingress = false, egress = false;  ///< which direction of the device
-  std::optional<Hook> hook;            ///< on the way when a packet passes this hook
+  std::optional<Hook> hook;            ///< on the way when a packet passes this hook (at `device`)
   std::int32_t priority = 0;
   bool nat = false;                    ///< an nft chain of type nat
   /// Whose hooks: those of IPv4 packets, of frames in a bridge, of ARP messages.

@@ -32,6 +32,27 @@ std::size_t element_offset(std::string_view text, std::size_t wanted) {
   return 0;
 }
 
+/// What iproute2 prints of names with odd characters, as JSON has it: it writes control characters
+/// as they are, and `\'` for `'`.
+std::string repaired(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\' && i + 1 < text.size()) {
+      if (text[++i] != '\'') result += c;
+      result += text[i];
+    } else if (in_string && static_cast<unsigned char>(c) < 0x20) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      if (c == '"') in_string = !in_string;
+      result += c;
+    }
+  }
+  return result;
+}
+
 Result<void> read_list(const json& list, const File& file,
                        const std::function<void(const JsonObject&)>& visit) {
   if (!list.is_array()) return file.error_at(0, "expected an array");
@@ -53,6 +74,8 @@ Result<json> parse_json(const File& file) {
   try {
     return json::parse(file.text);
   } catch (const json::parse_error& error) {
+    json again = json::parse(repaired(file.text), nullptr, false);
+    if (!again.is_discarded()) return again;
     const std::size_t offset = error.byte == 0 ? 0 : error.byte - 1;
     return file.error_at(offset,
                          offset >= file.text.size() ? "the JSON text ends too early" : "not JSON");

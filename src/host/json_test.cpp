@@ -60,6 +60,13 @@ TEST(Json, RefusesNumbersThatDoNotFit) {
             "f.json:1:2: \"port\" should be a number");
 }
 
+TEST(Json, ReadsNamesAsIproutePrintsThem) {
+  ASSERT_TRUE(read_json_list(File{"f.json", "[{\"ifname\": \"u\x1b[31m\\\"\\'\\\\\"}]"},
+                             [](const JsonObject& o) {
+                               EXPECT_EQ(o.text("ifname"), "u\x1b[31m\"'\\");
+                             }));
+}
+
 TEST(Json, PassesOverEmptyObjects) {
   int visited = 0;
   ASSERT_TRUE(

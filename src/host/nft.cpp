@@ -189,8 +189,8 @@ class NftReader {
     const json& dev = member(object.raw(), "dev");
     const std::vector<std::string> names =
         dev.is_string() ? std::vector{dev.get<std::string>()} : object.texts("dev");
-    nft_model::add_flowtable(object.text("family"), object.text("table"), object.text("name"), names,
-                             host_, book_);
+    nft_model::add_flowtable(object.text("family"), object.text("table"), object.text("name"),
+                             names, host_, book_);
   }
 
   const NftPlain& left_out_;

@@ -41,8 +41,8 @@ void add_nft_chain(const NftBaseChain& chain, Host& host, const DeviceBook& book
 /// iptables-save printed this table of family ip: it is wholly iptables-nft's own.
 [[nodiscard]] bool is_table_of_iptables(std::string_view name, const Host& host);
 
-/// `nft list ruleset`, for a host without its JSON, as read_nft_json reads that. Fails on what is no
-/// such listing. Not modelled: variables and includes of a file that nft was to load.
+/// `nft list ruleset`, for a host without its JSON, as read_nft_json reads that. Fails on what is
+/// no such listing. Not modelled: variables and includes of a file that nft was to load.
 [[nodiscard]] Result<void> read_nft_text(const File& file, Host& host, const DeviceBook& book);
 
 /// `nft -j list ruleset` into host.unmodelled and host.conntrack_needed_by_nft. The devices and the

@@ -264,8 +264,8 @@ std::vector<SysctlSource> sysctl_sources(std::string_view key, const std::filesy
 
 std::string how_to_keep_sysctl(const std::string& key, const std::string& value,
                                const std::filesystem::path& root) {
-  const std::string write =
-      fmt::format("write {} to a file in /etc/sysctl.d", quoted(fmt::format("{} = {}", key, value)));
+  const std::string write = fmt::format("write {} to a file in /etc/sysctl.d",
+                                        quoted(fmt::format("{} = {}", key, value)));
   auto sources = root.empty() ? std::vector<SysctlSource>() : sysctl_sources(key, root);
   std::string later;  // docker comes when the boot is over, and may not come at all
   // It turns on what forwards for all devices, and only if that is off.
@@ -273,8 +273,9 @@ std::string how_to_keep_sysctl(const std::string& key, const std::string& value,
                              !key.starts_with("net.ipv4.conf.all.") &&
                              !key.starts_with("net.ipv4.conf.default.");
   while (!sources.empty() && sources.back().who == Who::docker) {
-    if (!of_one_device) later = fmt::format("; {} sets it to {} when docker starts", place_of(sources.back()),
-                        sources.back().value);
+    if (!of_one_device)
+      later = fmt::format("; {} sets it to {} when docker starts", place_of(sources.back()),
+                          sources.back().value);
     sources.pop_back();
   }
   if (sources.empty()) return write + later;

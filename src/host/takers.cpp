@@ -152,7 +152,8 @@ Result<void> read_ipsec_policies(const File& file, Host& host) {
       selector.reset();
     } else if (!words.empty() && !line.starts_with('\t') && !line.starts_with(' ') &&
                !is_prompt(line)) {
-      error = Error{file.name, number, 1, "expected a line like \"src 10.0.0.0/8 dst 10.1.0.0/16\""};
+      error = Error{file.name, number, 1,
+                    "expected a line like \"src 10.0.0.0/8 dst 10.1.0.0/16\""};
     }
     return !error.has_value();
   });

@@ -30,7 +30,9 @@ class Words {
   [[nodiscard]] bool done() const { return peek().empty(); }
   /// Take the next word if it is this one.
   bool take(std::string_view word);
-  [[nodiscard]] bool is_indented() const { return line_.starts_with(' ') || line_.starts_with('\t'); }
+  [[nodiscard]] bool is_indented() const {
+    return line_.starts_with(' ') || line_.starts_with('\t');
+  }
   [[nodiscard]] std::string_view line() const { return line_; }
   [[nodiscard]] std::size_t line_number() const { return line_number_; }
 

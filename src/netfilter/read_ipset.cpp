@@ -123,6 +123,7 @@ class IpsetReader {
   Result<IpSets> read(std::string_view text) {
     text::Lines lines(text);
     while (lines.next() && !problem_.found()) {
+      if (lines.line().starts_with("add ")) lines.join_quoted();
       line_ = lines.number();
       text::split_words(lines.line(), 1, words_);
       if (!words_.empty() && !words_[0].text.starts_with('#')) read_line();

@@ -194,6 +194,7 @@ void meet_unmodelled(host::Unmodelled::Family family, Hook hook, std::uint32_t p
     const auto& list = stack.host.unmodelled;
     for (std::uint32_t i = 0; i < list.size(); ++i) {
       if (list[i].family != family || list[i].hook != hook) continue;
+      if (list[i].device != no_device && list[i].device != device) continue;
       trace.step({.stage = Stage::nf_hook_slow,
                   .did = Did::assumed,
                   .hook = hook,

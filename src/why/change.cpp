@@ -7,6 +7,7 @@
 #include "host/escape.hpp"
 #include "host/provenance.hpp"
 #include "netfilter/print.hpp"
+#include "why/keep.hpp"
 #include "why/question.hpp"
 #include "why/words.hpp"
 
@@ -61,51 +62,6 @@ std::string iptables(const netfilter::Netfilter& netfilter, std::size_t ruleset,
   if (table != netfilter::TableKind::filter)
     command += fmt::format(" -t {}", netfilter::table_name(table));
   return command;
-}
-
-/// Who makes the rules of a host, and makes them anew.
-enum class RuleOwner { nobody, ufw, firewalld };
-
-RuleOwner rule_owner(const host::Host& host) {
-  for (const netfilter::Ruleset& ruleset : host.netfilter.rulesets)
-    for (const netfilter::Table& table : ruleset.tables)
-      for (const netfilter::Chain& chain : table.chains) {
-        if (chain.name.starts_with("ufw-")) return RuleOwner::ufw;
-        const bool of_zones = chain.name.ends_with("_ZONES") || chain.name.ends_with("_direct");
-        if (of_zones || chain.name.starts_with("FWDI_")) return RuleOwner::firewalld;
-      }
-  const bool in_nft = std::ranges::any_of(host.unmodelled, [](const host::Unmodelled& found) {
-    return found.kind == host::Unmodelled::Kind::nft_chain &&
-           found.text.find(" firewalld ") != std::string::npos;
-  });
-  return in_nft ? RuleOwner::firewalld : RuleOwner::nobody;
-}
-
-/// Who wrote the rules writes them again: a rule of one's own belongs where that one leaves room.
-std::string how_to_keep_rules(const host::Host& host) {
-  switch (rule_owner(host)) {
-    case RuleOwner::ufw:
-      return "write it to /etc/ufw/before.rules, above its COMMIT: ufw makes its rules anew";
-    case RuleOwner::firewalld:
-      return "give it to firewalld, which makes its rules anew: firewall-cmd --permanent --direct "
-             "--add-rule ipv4 TABLE CHAIN 0 …, then firewall-cmd --reload";
-    case RuleOwner::nobody: break;
-  }
-  return "save the rules, e.g. netfilter-persistent save";
-}
-
-/// The same for a rule that goes.
-std::string how_to_drop_rules(const host::Host& host) {
-  switch (rule_owner(host)) {
-    case RuleOwner::ufw:
-      return "remove it from where ufw has it (ufw status numbered and ufw delete, or the files "
-             "*.rules in /etc/ufw): ufw makes its rules anew";
-    case RuleOwner::firewalld:
-      return "remove it from where firewalld has it (firewall-cmd --permanent …, then "
-             "firewall-cmd --reload): firewalld makes its rules anew";
-    case RuleOwner::nobody: break;
-  }
-  return "save the rules, e.g. netfilter-persistent save";
 }
 
 void set_conf(route::Ipv4Conf& conf, Sysctl sysctl, int value) {

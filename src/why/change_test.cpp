@@ -398,7 +398,8 @@ std::vector<std::string> words_of_shell(const std::string& command) {
     } else if (ch == ' ') {
       words.emplace_back();
     } else {
-      const bool special = std::string_view("$`;&|<>(){}*?[]\"#~!").find(ch) != std::string_view::npos;
+      constexpr std::string_view specials = "$`;&|<>(){}*?[]\"#~!";
+      const bool special = specials.find(ch) != std::string_view::npos;
       words.back() += special ? "EXPANDED" : std::string(1, ch);
     }
   }
@@ -406,8 +407,8 @@ std::vector<std::string> words_of_shell(const std::string& command) {
 }
 
 TEST(Change, NamesAreOneWordToAShell) {
-  for (const std::string name : {"$(id)", "b;id", "v`id`&x", "a\"b", "\"q", "it's", "a|b>c", "*?[x]",
-                                 "#x", "~root", "u\\\"'", "!!", "{a,b}"}) {
+  for (const std::string name : {"$(id)", "b;id", "v`id`&x", "a\"b", "\"q", "it's", "a|b>c",
+                                 "*?[x]", "#x", "~root", "u\\\"'", "!!", "{a,b}"}) {
     for (const std::string& command : commands_about(name)) {
       SCOPED_TRACE(command);
       const bool is_key = command.starts_with("sysctl");

@@ -220,7 +220,8 @@ std::string shell_word(const std::string& word) {
     std::string spelled = "$'";
     for (const unsigned char c : word) {
       if (c < 0x20 || c >= 0x7f) spelled += fmt::format("\\x{:02x}", c);
-      else spelled += c == '\'' || c == '\\' ? fmt::format("\\{:c}", c) : std::string(1, static_cast<char>(c));
+      else if (c == '\'' || c == '\\') spelled += fmt::format("\\{:c}", c);
+      else spelled += static_cast<char>(c);
     }
     return spelled + "'";
   }

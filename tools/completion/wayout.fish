@@ -24,7 +24,7 @@ complete -c wayout -n $why -l sport -x -d 'Source port'
 complete -c wayout -n $why -l size -x -d 'Length of the IP packet'
 complete -c wayout -n $why -l df -d 'Must not be fragmented'
 complete -c wayout -n $why -l snapshot -x -a '(__fish_complete_directories)' -d 'Read the host from files'
-complete -c wayout -n $why -l explain -d 'Also why the rules before did not match'
+complete -c wayout -n $why -l explain -d 'Every stage in full, and why the rules before did not match'
 complete -c wayout -n $why -l json -d 'Answer in JSON'
 
 complete -c wayout -n $snapshot -s o -x -a '(__fish_complete_directories)' -d 'Directory to write'

@@ -109,9 +109,10 @@ Result<Host> make_host(const wire::IpAddress& address, const Place& place, const
 
 Result<std::uint32_t> assume_namespace(Machine& machine, const wire::IpAddress& address) {
   const auto fail = [&](std::string_view why) {
-    return Error{"", 0, 0, fmt::format("no namespace has the address {}, {}; add a folder with what "
-                                       "`ip addr` and `ip route` print there",
-                                       address.text(), why)};
+    return Error{"", 0, 0,
+                 fmt::format("no namespace has the address {}, {}; add a folder with what `ip addr` "
+                             "and `ip route` print there",
+                             address.text(), why)};
   };
   std::optional<Place> place = find_subnet(machine, address);
   if (!place) return fail("and no bridge or veth its subnet");

@@ -241,7 +241,7 @@ class FolderReader {
         "nft.json", [&](const File& file) { return read_nft_json(file, left_out, host_, book_); });
     if (!read && plain) keep(read_nft_text(*plain, host_, book_));
     if (!read && !plain)
-      assume("no nft chains but those of iptables: there is no nft.json, nor nft.txt");
+      assume("no nft chains but those of iptables: there is no nft.json");
   }
 
   void read_ipsets() {

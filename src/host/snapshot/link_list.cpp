@@ -87,10 +87,9 @@ void LinkList::resolve(Entry& entry, link::Device& device) {
 
 /// One line for all devices of a kind: a host may have a thousand.
 void LinkList::note_guess(const std::string& kind, const std::vector<std::string>& names) {
-  std::string text = names.size() == 1
-                         ? fmt::format("{} is a {}: the listing does not say its kind", names[0], kind)
-                         : fmt::format("{} are each a {}: the listing does not say their kind",
-                                       shortened(names), kind);
+  const bool one = names.size() == 1;
+  std::string text = fmt::format("{} {} a {}: the listing does not say {} kind", shortened(names),
+                                 one ? "is" : "are each", kind, one ? "its" : "their");
   host_.assumed.push_back(std::move(text));
 }
 
@@ -102,6 +101,8 @@ void LinkList::add_unknown_ports(DeviceId bridge) {
                            host_.devices[bridge].name);
   found.device = bridge;
   found.ingress = found.egress = true;
+  found.hook = Hook::output;  // its own ARP goes nowhere else
+  found.family = Unmodelled::Family::arp;
   host_.unmodelled.push_back(std::move(found));
 }
 

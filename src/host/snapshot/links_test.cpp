@@ -249,10 +249,9 @@ TEST(PastedLinks, KindsAreConcludedFromWhatIsThere) {
   EXPECT_EQ(paste.device("bond0").kind, DeviceKind::bond);
   EXPECT_THAT(paste.host.assumed,
               ElementsAre("eth0.10 is a VLAN 10: the listing does not say its kind",
-                          "docker0 is a bridge: the listing does not say its kind",
-                          "lan is a bridge: the listing does not say its kind",
-                          "veth1 is a veth: the listing does not say its kind",
-                          "bond0 is a bond: the listing does not say its kind"));
+                          "bond0 is a bond: the listing does not say its kind",
+                          "docker0, lan are each a bridge: the listing does not say their kind",
+                          "veth1 is a veth: the listing does not say its kind"));
 }
 
 TEST(PastedLinks, IndentationMayBeLost) {

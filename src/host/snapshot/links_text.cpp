@@ -43,7 +43,7 @@ std::optional<Heading> heading(Words& words) {
   return Heading{*ifindex, name.substr(0, at), name.substr(at + 1)};
 }
 
-/// `eth0@if4  UP  …` of `ip -brief`: the name and the state, which are taken. Nothing: another line.
+/// `eth0@if4  UP  …` of `ip -brief`: name and state, which are taken. Nothing: another line.
 struct Brief {
   Heading heading;  ///< without a number
   std::string_view state;

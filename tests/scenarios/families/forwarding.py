@@ -224,3 +224,16 @@ scenario(
     ask("c1", "10.1.0.1:22", server="h"),
     works(source="10.1.0.2"),
 )
+
+# A device may be called almost anything: what is offered must be one word to a shell.
+ODD_BRIDGE = NATTED + "h: ip link set br0 name 'b;$(id)'"
+scenario(
+    "odd-name-of-the-bridge",
+    "The bridge is called b;$(id), and its forwarding is off: the remedy is quoted.",
+    [ODD_BRIDGE, "h: sysctl -qw 'net.ipv4.conf.b;$(id).forwarding=0'"],
+    OUTSIDE,
+    dies("out", "h", "ip_error", "IP_INADDRERRORS"),
+    sysctl("net.ipv4.conf.b;$(id).forwarding", 0),
+    fix="must",
+    fixed="h: sysctl -qw 'net.ipv4.conf.b;$(id).forwarding=1'",
+)

@@ -498,3 +498,14 @@ scenario(
     ask("h", "198.51.100.10:80", server="h"),
     works(source="198.51.100.10"),
 )
+# A quote in the name of the uplink, in a rule that iptables prints without any.
+scenario(
+    "odd-name-of-the-uplink",
+    """The uplink is called u"'$x, and nothing translates what leaves by it.""",
+    [ONE, "h: ip link set eth0 name 'u\"'\"'\"'$x'"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    dies("back", "o"),
+    cause("nat"),
+    fix="must",
+    fixed="h: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 ! -d 10.1.0.0/24 -j MASQUERADE",
+)

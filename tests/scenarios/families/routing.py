@@ -469,3 +469,17 @@ scenario(
     cause("nat", "route"),
     fixed="h2: ip route add 10.1.0.0/24 via 192.168.7.1",
 )
+
+# Of two rules with one preference each is named whole, and a device may be called almost anything.
+scenario(
+    "odd-name-in-a-rule",
+    "The bridge is called b;$(id), and one of two rules 100 throws away what comes from it.",
+    [NATTED, "h: ip link set br0 name 'b;$(id)'",
+     "h: ip rule add pref 100 to 203.0.113.0/24 lookup main",
+     "h: ip rule add pref 100 iif 'b;$(id)' blackhole"],
+    OUTSIDE,
+    dies("out", "h", "ip_error", "NOT_SPECIFIED", error="timeout"),
+    cause("route", "policy", "rule"),
+    fix="must",
+    fixed="h: ip rule del pref 100 iif 'b;$(id)' blackhole",
+)
