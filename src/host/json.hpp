@@ -5,6 +5,8 @@
 // column at which the element begins.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -58,7 +60,7 @@ class JsonObject {
     if (!has(key)) return absent;
     const std::string value = text(key);
     if (const auto result = parse(value)) return *result;
-    fail("\"" + std::string(key) + "\" cannot be \"" + value + "\"");
+    fail(fmt::format("\"{}\" cannot be \"{}\"", key, value));
     return absent;
   }
 

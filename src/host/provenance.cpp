@@ -217,7 +217,7 @@ class Finder {
 /// In double quotes, or in single ones where a shell would expand what is between those: people
 /// paste it behind `echo`.
 std::string quoted(const std::string& line) {
-  if (line.find_first_of("\"$`\\!") == std::string::npos) return "\"" + line + "\"";
+  if (line.find_first_of("\"$`\\!") == std::string::npos) return fmt::format("\"{}\"", line);
   std::string result = "'";
   for (const char c : line) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return result + "'";
