@@ -121,14 +121,24 @@ def start(options):
     _runner = Runner(options)
 
 
-def one(scenario):
-    begin = time.monotonic()
+def once(scenario):
     try:
-        wrong, notes = _runner.run(scenario)
+        return _runner.run(scenario)
     except lab.SetupError as error:
-        wrong, notes = [f"set-up: {error}"], []
+        return [f"set-up: {error}"], []
     except Exception:  # a broken scenario must not end the run
-        wrong, notes = [traceback.format_exc()], []
+        return [traceback.format_exc()], []
+
+
+def one(scenario):
+    """On a busy machine a drop is missed, an answer late: what the kernel is seen to do against the claim is looked at
+    once more, in new namespaces, and told. A claim that is wrong stays wrong; of `why` nothing is asked twice."""
+    begin = time.monotonic()
+    wrong, notes = once(scenario)
+    missed = [line for line in wrong or [] if line.startswith(("kernel: ", "set-up: "))]
+    if missed:
+        print(f"again {scenario.title}  ({missed[0]})", flush=True)
+        wrong, notes = once(scenario)
     return scenario, wrong, notes, time.monotonic() - begin
 
 
