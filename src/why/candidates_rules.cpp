@@ -33,7 +33,8 @@ bool is_about_little(const netfilter::Rule& rule) {
 /// The hook at which a rule was met: that of the last step which blames it.
 Hook hook_of(const Scene& s) {
   for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step)
-    if (step->by == s.cause && step->did != Did::ended) return step->hook;
+    if (step->by == s.cause && (step->did == Did::rule_matched || step->did == Did::policy_applied))
+      return step->hook;
   const auto& chain = s.h.netfilter.chain(s.cause.rule_ref());
   return chain.hook.value_or(Hook::forward);
 }

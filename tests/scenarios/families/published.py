@@ -432,3 +432,14 @@ scenario(
     fix="must",
     fixed="h: iptables -t nat -A POSTROUTING -s 10.1.0.0/24 ! -o br0 -j MASQUERADE",
 )
+scenario(
+    "container-rejects-with-a-reset",
+    "The container's own INPUT answers everybody but its network with a reset: the fix belongs into INPUT, whatever the "
+    "reset passes.",
+    [DOCKERED, "c1: iptables -A INPUT ! -s 10.1.0.0/24 -p tcp -j REJECT --reject-with tcp-reset"],
+    ask("o", "198.51.100.10:8080", server="c1:80"),
+    dies("out", "c1", RULES, "NETFILTER_DROP", error="ECONNREFUSED"),
+    rule("filter", "INPUT", 1),
+    fix="must",
+    fixed="c1: iptables -F INPUT",
+)
