@@ -436,7 +436,8 @@ scenario(
     "container-rejects-with-a-reset",
     "The container's own INPUT answers everybody but its network with a reset: the fix belongs into INPUT, whatever the "
     "reset passes.",
-    [DOCKERED, "c1: iptables -A INPUT ! -s 10.1.0.0/24 -p tcp -j REJECT --reject-with tcp-reset"],
+    [NATTED, "h: iptables -t nat -A PREROUTING -i eth0 -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80",
+     "c1: iptables -A INPUT ! -s 10.1.0.0/24 -p tcp -j REJECT --reject-with tcp-reset"],
     ask("o", "198.51.100.10:8080", server="c1:80"),
     dies("out", "c1", RULES, "NETFILTER_DROP", error="ECONNREFUSED"),
     rule("filter", "INPUT", 1),
