@@ -155,7 +155,7 @@ TEST(MatchTransport, WhatOnlyTheSenderOfALaterFragmentKnows) {
   const struct {
     const char* rule;
     bool counts;
-    bool asks;  ///< chance, whose first answer is yes
+    bool asks;  ///< chance, whose first answer is no
   } rows[] = {
       {"-p udp -m udp --dport 53", false, false},
       {"-p udp -m udp ! --dport 53", true, false},
@@ -166,7 +166,7 @@ TEST(MatchTransport, WhatOnlyTheSenderOfALaterFragmentKnows) {
   };
   for (const auto& row : rows) {
     TestBench bench(std::string("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD ") + row.rule +
-                        "\nCOMMIT\n",
+                        " -j ACCEPT\nCOMMIT\n",
                     Backend::nft);
     bench.chance = Chance{std::vector<std::uint32_t>{}};
     Packet packet = TestBench::forwarded(fragment(udp(), 5));
