@@ -134,10 +134,21 @@ Result<void> finish(Host& host) {
   return netfilter::compile(host.netfilter);
 }
 
+/// Entries that the kernel makes by itself, for groups and on loopback, and forgets again: they say
+/// nothing that link::known_without_asking does not. Linux: net/ipv4/arp.c arp_constructor;
+/// net/ipv6/ndisc.c ndisc_constructor.
+void forget_self_made_neighbours(Host& host) {
+  std::erase_if(host.neighbours, [&](const link::Neighbour& n) {
+    return n.state == link::NudState::noarp && !n.proxy &&
+           (n.address.is_multicast() || host.devices[n.device].kind == DeviceKind::loopback);
+  });
+}
+
 }  // namespace
 
 void complete(Host& host) {
   mirror_devices(host);
+  forget_self_made_neighbours(host);
   std::ranges::stable_sort(host.fib.rules, {}, &route::Rule::preference);
   route::add_implied_routes(host.fib, host.interfaces);
   find_unmodelled_devices(host);

@@ -41,6 +41,23 @@ TEST(Complete, NamesDevicesThatCanTakeAPacket) {
   EXPECT_EQ(host.unmodelled[2].text, "netkit device nk and its BPF programs");
 }
 
+TEST(Complete, ForgetsTheNeighboursThatTheKernelMakesByItself) {
+  Host host;
+  DeviceBook book(host);
+  const DeviceId lo = book.add(named("lo", DeviceKind::loopback));
+  const DeviceId eth0 = book.add(named("eth0"));
+  const auto somebody = wire::IpAddress::v4(10, 0, 0, 2);
+  const auto noarp = link::NudState::noarp;
+  host.neighbours = {
+      {.address = wire::IpAddress::v4(224, 0, 0, 22), .device = eth0, .mac = {}, .state = noarp},
+      {.address = wire::IpAddress::v4(127, 0, 0, 1), .device = lo, .mac = {}, .state = noarp},
+      {.address = somebody, .device = eth0, .mac = {}, .state = noarp},
+  };
+  complete(host);
+  ASSERT_THAT(host.neighbours, SizeIs(1));
+  EXPECT_EQ(host.neighbours[0].address, somebody);
+}
+
 TEST(Complete, RulesStandInTheOrderOfTheirPreference) {
   Host host;
   host.fib.rules.resize(3);

@@ -3,6 +3,7 @@
 
     WAYOUT_CORPUS=DIR check_corpus.py REPRINT_RULES [NAME...]
 
+Without WAYOUT_CORPUS it is shared/corpus beside the repository, if that is there.
 DIR holds rulesets/INDEX.tsv (columns id, kind, family) and the rulesets that it lists. For each:
 
 - reprint_rules ends with 0 or 1, never otherwise;
@@ -25,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "rules"))
 import real_iptables as real  # noqa: E402
 
+BESIDE = str(Path(__file__).resolve().parents[3] / "shared" / "corpus")  # of the repository
 MISSING_SET = re.compile(rb"Set (\S+) doesn't exist")
 MOST_SETS = 64
 LARGEST_LISTED_BYTES = 200_000
@@ -116,9 +118,9 @@ def worded_differently(rule):
 
 
 def main():
-    corpus = os.environ.get("WAYOUT_CORPUS")
-    if not corpus:
-        print("WAYOUT_CORPUS names no directory of rulesets")
+    corpus = os.environ.get("WAYOUT_CORPUS") or BESIDE
+    if not (Path(corpus) / "rulesets" / "INDEX.tsv").is_file():
+        print(f"no collection of rulesets in {corpus} (WAYOUT_CORPUS may name another)")
         return 77
     if not real.can_make_namespaces():
         print("no network namespace can be made here")
