@@ -93,18 +93,27 @@ Stop bridge_hooks(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, 
   packet.bridge_port_in = packet.bridge_port_out = no_device;
   packet.hooks_done_at_bridge = false;
 
-  const std::uint32_t mtu = stack.host.devices[port].mtu_bytes;
+  // Whether it is cut depends on the port, into what on the bridge, whose MTU is the smallest of its
+  // ports' unless somebody set it.
+  const link::Devices& devices = stack.host.devices;
   const std::size_t size = packet.network().size();
-  if (size <= mtu && packet.fragment_max_bytes == 0) return Stop::go_on();
+  if (size <= devices[port].mtu_bytes && packet.fragment_max_bytes == 0) return Stop::go_on();
+  const std::uint32_t mtu = devices[bridge].mtu_bytes;
+  const DeviceId narrow = mtu < devices[port].mtu_bytes ? bridge : port;
   // It is never cut into smaller pieces than those it came in, DF or not.
   const bool too_big = size > mtu && ip::must_not_fragment(packet, mtu);
   if (too_big || packet.fragment_max_bytes > mtu)
-    return Stop::drop(Stage::br_nf_dev_queue_xmit, DropReason::NOT_SPECIFIED, Cause::mtu(port, mtu));
+    return Stop::drop(Stage::br_nf_dev_queue_xmit, DropReason::NOT_SPECIFIED,
+                      Cause::mtu(narrow, devices[narrow].mtu_bytes));
+  stop = Stop::end(Fate::bridged, Stage::br_nf_dev_queue_xmit);
   for (Packet& piece : ip::fragment(packet, mtu)) {
     piece.device = port;
-    stack.work.push_back({Work::Kind::transmit, std::move(piece)});
+    if (Stop lost = bridge::egress(piece, port, devices))
+      stop = lost;
+    else
+      stack.work.push_back({Work::Kind::transmit, std::move(piece)});
   }
-  return Stop::end(Fate::bridged, Stage::br_nf_dev_queue_xmit);
+  return stop;
 }
 
 /// ebtables and native chains of family bridge see every frame; none of them is modelled.

@@ -54,7 +54,7 @@ DeviceId ingress_of_probe(const Scene& s) {
     if (step.packet == s.account.legs.front().packet && step.host == s.host &&
         step.did == Did::source_validated)
       return step.device;
-  return s.packet.ingress;
+  return s.host == s.account.end.host ? s.packet.ingress : no_device;
 }
 
 /// Where the probe left this host, as routed behind `from` (a position in the account's steps).
@@ -193,7 +193,7 @@ Changes for_stray_translation(const Scene& s) {
       continue;
     const host::Host& h = s.machine.hosts[step.host];
     netfilter::Rule rule = h.netfilter.rule(step.by.rule_ref());
-    if (!takes_what_is_for_others(h, rule, s.account.asked.destination)) return out;
+    if (!takes_what_is_for_others(h, step.by.rule_ref(), s.account.asked.destination)) return out;
     netfilter::AddrtypeMatch own;
     own.destination_types = 1U << static_cast<unsigned>(RouteType::local);
     rule.matches.emplace_back(own);

@@ -66,7 +66,7 @@ class Lint {
         say(host, ref, fmt::format("is never reached: rule {} above it takes everything", *wall + 1));
       if (!wall && takes_everything(rule)) wall = i;
       masquerade(host, ref, chain, rule);
-      stray(host, ref, rule);
+      stray(host, ref);
     }
   }
 
@@ -106,13 +106,13 @@ class Lint {
   }
 
   /// It translated the probe, which was for somebody else.
-  void stray(std::uint32_t host, RuleRef ref, const Rule& rule) {
+  void stray(std::uint32_t host, RuleRef ref) {
     const wire::IpAddress& to = account_.asked.destination;
     const bool did = std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& s) {
       return s.host == host && s.did == Did::translated && s.by == Cause::rule(ref) &&
              s.packet == account_.legs.front().packet;
     });
-    if (did && takes_what_is_for_others(machine_.hosts[host], rule, to))
+    if (did && takes_what_is_for_others(machine_.hosts[host], ref, to))
       say(host, ref, fmt::format("takes what is for {}, which is not an address of {}", to.text(),
                                  machine_.hosts[host].name));
   }
@@ -131,8 +131,10 @@ class Lint {
 
 }  // namespace
 
-bool takes_what_is_for_others(const host::Host& host, const netfilter::Rule& rule,
+bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
                               const wire::IpAddress& destination) {
+  if (!host.netfilter.chain(ref).hook) return false;
+  const netfilter::Rule& rule = host.netfilter.rule(ref);
   const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
   if (target == nullptr || target->kind != netfilter::NatTarget::Kind::dnat) return false;
   if (rule.destination.asked() || rule.in.asked()) return false;

@@ -21,7 +21,8 @@ struct Remark {
 
 /// A DNAT rule that asks neither where a packet came in nor whom it was for, of a packet for none of
 /// this host's addresses: meant for what is published here, it catches what goes to anybody.
-[[nodiscard]] bool takes_what_is_for_others(const host::Host& host, const netfilter::Rule& rule,
+/// In a chain of one's own it is not: the rules that lead there say whom it is for (kube-proxy's do).
+[[nodiscard]] bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
                                             const wire::IpAddress& destination);
 
 /// Only chains and hosts that the conversation met are looked at.

@@ -148,3 +148,11 @@ scenario(
     cause("mtu"),
     fixed="h: ip link set vethc2 mtu 1500\nc2: ip link set eth0 mtu 1500",
 )
+for name, story, lines in (
+    ("by-hand", "The bridge's MTU was set by hand: what is too big for the port is cut to the bridge's size, and still is.",
+     "h: ip link set vethc2 mtu 1300\nh: ip link set br0 mtu 1500"),
+    ("by-hand-between", "It was set to something between: the first piece is too big.",
+     "h: ip link set vethc2 mtu 1300\nh: ip link set br0 mtu 1380"),
+):
+    scenario(f"bridged-no-df-{name}", story, [PAIR, lines], big(1390, to="10.1.0.3:53", server="c2"),
+             dies("out", "h", "br_dev_queue_push_xmit", "NOT_SPECIFIED"), cause("mtu"), fixed="h: ip link set br0 mtu 1300")

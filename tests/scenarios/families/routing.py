@@ -483,3 +483,12 @@ scenario(
     fix="must",
     fixed="h: ip rule del pref 100 iif 'b;$(id)' blackhole",
 )
+scenario(
+    "no-return-to-an-address-on-lo",
+    "The container sends from an address on its lo, nobody translates it, and the host has no way back to it.",
+    [ONE, "c1: ip addr add 172.31.0.1/32 dev lo\nc1: ip route replace default via 10.1.0.1 src 172.31.0.1\n"
+     "h: ip route add unreachable 172.31.0.1"],
+    ask("c1", "198.51.100.1:80", server="o"),
+    dies("back", "o", source="172.31.0.1"),
+    cause("nat"),
+)
