@@ -41,8 +41,9 @@ endfunction()
 #   wayout_gtest(NAME <target> LABEL <unit|case|kernel|e2e|...> SOURCES <file>... LINK <target>...
 #                [PREFIX <text before each test's name>] [TIMEOUT <seconds>])
 #
-# Tests that ask the live kernel (kernel, e2e) hold one lock: they measure packets and drops, and
-# disturb each other's timing on a small machine. The others run beside them.
+# Tests that ask the live kernel hold one lock: they measure packets and drops, and disturb each
+# other's timing on a small machine. The others run beside them; real engines (tests/e2e) have a lock
+# of their own.
 function(wayout_gtest)
   cmake_parse_arguments(PARSE_ARGV 0 test "" "NAME;LABEL;PREFIX;TIMEOUT" "SOURCES;LINK")
   if(NOT test_TIMEOUT)
