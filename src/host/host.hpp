@@ -13,6 +13,7 @@
 
 #include "bridge/bridge.hpp"
 #include "conntrack/table.hpp"
+#include "ip/defrag.hpp"
 #include "link/device.hpp"
 #include "link/neighbour.hpp"
 #include "netfilter/evaluate.hpp"
@@ -60,6 +61,7 @@ struct IpConfig {
   bool icmp_errors_use_inbound_ifaddr = false;
   bool fwmark_reflect = false;
   bool tcp_fwmark_accept = false;
+  ip::FragmentConfig fragments;
 };
 
 /// One file of rules as it was read, for who writes the rules back under the same name.

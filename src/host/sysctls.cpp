@@ -19,6 +19,7 @@ using route::Ipv4Conf;
 namespace {
 
 constexpr std::string_view conf_prefix = "net.ipv4.conf.";
+constexpr std::string_view neigh_prefix = "net.ipv4.neigh.";
 
 constexpr std::pair<std::string_view, bool Ipv4Conf::*> conf_flags[] = {
     {"forwarding", &Ipv4Conf::forwarding},
@@ -90,6 +91,19 @@ bool read_conf(Values& values, std::string_view device, Ipv4Conf& conf) {
   return any;
 }
 
+void read_neighbour_parms(Values& values, Host& host) {
+  const auto read = [&](std::string_view device, link::NeighbourParms& parms) {
+    values.read(neigh_key(device, "mcast_solicit"), parms.mcast_solicit);
+    values.read(neigh_key(device, "app_solicit"), parms.app_solicit);
+  };
+  link::NeighbourParms defaults;
+  read("default", defaults);
+  for (DeviceId id = 1; id < host.devices.size(); ++id) {
+    host.devices[id].neighbours = defaults;
+    read(host.devices[id].name, host.devices[id].neighbours);
+  }
+}
+
 void read_interfaces(Values& values, Host& host) {
   route::Interfaces& interfaces = host.interfaces;
   read_conf(values, "default", interfaces.defaults);
@@ -118,6 +132,9 @@ void read_ip(Values& values, Host& host) {
   values.read("net.ipv4.icmp_errors_use_inbound_ifaddr", host.ip.icmp_errors_use_inbound_ifaddr);
   values.read("net.ipv4.fwmark_reflect", host.ip.fwmark_reflect);
   values.read("net.ipv4.tcp_fwmark_accept", host.ip.tcp_fwmark_accept);
+  values.read("net.ipv4.ipfrag_high_thresh", host.ip.fragments.high_thresh_bytes);
+  if (const auto seconds = values.number("net.ipv4.ipfrag_time"))
+    host.ip.fragments.time_ms = *seconds * 1000;
   values.read("net.bridge.bridge-nf-call-iptables", host.bridging.nf_call_iptables);
   values.read("net.bridge.bridge-nf-filter-vlan-tagged", host.bridging.nf_filter_vlan_tagged);
 }
@@ -161,12 +178,22 @@ void read_conntrack(Values& values, conntrack::Config& config) {
     values.read(key(fmt::format("sctp_timeout_{}", sctp[i])), config.sctp_timeout_s[i]);
 }
 
+/// A device's dots are slashes in the name of its sysctls.
+std::string device_key(std::string_view prefix, std::string_view device, std::string_view field) {
+  std::string name(device);
+  std::replace(name.begin(), name.end(), '.', '/');
+  return fmt::format("{}{}.{}", prefix, name, field);
+}
+
 /// People also write `net.ipv4.conf.eth0.10.rp_filter`, with the device's own dots.
 std::string as_printed(std::string_view key) {
   const std::size_t field = key.rfind('.');
-  if (!key.starts_with(conf_prefix) || field < conf_prefix.size()) return std::string(key);
-  return conf_key(key.substr(conf_prefix.size(), field - conf_prefix.size()),
-                  key.substr(field + 1));
+  for (const std::string_view prefix : {conf_prefix, neigh_prefix}) {
+    if (!key.starts_with(prefix) || field < prefix.size()) continue;
+    return device_key(prefix, key.substr(prefix.size(), field - prefix.size()),
+                      key.substr(field + 1));
+  }
+  return std::string(key);
 }
 
 }  // namespace
@@ -205,6 +232,7 @@ Result<void> apply_sysctls(Host& host, const File& source) {
     return {};
   }
   read_interfaces(values, host);
+  read_neighbour_parms(values, host);
   read_ip(values, host);
   read_conntrack(values, host.conntrack_config);
   if (values.error()) return *values.error();
@@ -212,9 +240,11 @@ Result<void> apply_sysctls(Host& host, const File& source) {
 }
 
 std::string conf_key(std::string_view device, std::string_view field) {
-  std::string name(device);
-  std::replace(name.begin(), name.end(), '.', '/');
-  return fmt::format("{}{}.{}", conf_prefix, name, field);
+  return device_key(conf_prefix, device, field);
+}
+
+std::string neigh_key(std::string_view device, std::string_view field) {
+  return device_key(neigh_prefix, device, field);
 }
 
 }  // namespace wayout::host

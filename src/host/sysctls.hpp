@@ -18,5 +18,7 @@ namespace wayout::host {
 
 /// `net.ipv4.conf.eth0/10.rp_filter`: dots in a device's name are printed as slashes.
 [[nodiscard]] std::string conf_key(std::string_view device, std::string_view field);
+/// `net.ipv4.neigh.eth0.mcast_solicit`, likewise.
+[[nodiscard]] std::string neigh_key(std::string_view device, std::string_view field);
 
 }  // namespace wayout::host

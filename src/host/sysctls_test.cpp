@@ -47,6 +47,21 @@ TEST(Sysctls, OwnLinesBeatDefaults) {
   EXPECT_THAT(host.assumed, IsEmpty());
 }
 
+TEST(Sysctls, WhoIsAskedForAMac) {
+  Host host = host_with_devices();
+  ASSERT_TRUE(
+      apply("net.ipv4.neigh.default.app_solicit = 2\n"
+            "net.ipv4.neigh.eth0.mcast_solicit = 0\n"
+            "net.ipv4.neigh.eth0.app_solicit = 0\n"
+            "net.ipv4.neigh.eth0.10.mcast_solicit = 1\n",
+            host));
+  EXPECT_EQ(host.devices[2].neighbours.mcast_solicit, 0);
+  EXPECT_EQ(host.devices[2].neighbours.app_solicit, 0);
+  EXPECT_EQ(host.devices[3].neighbours.mcast_solicit, 1);
+  EXPECT_EQ(host.devices[3].neighbours.app_solicit, 2);
+  EXPECT_EQ(host.devices[1].neighbours.mcast_solicit, 3);
+}
+
 TEST(Sysctls, ADeviceWithoutLinesIsAsDefaultAndForwardsAsIpForwardSays) {
   Host host = host_with_devices();
   ASSERT_TRUE(

@@ -13,7 +13,6 @@ using wire::Ipv4Header;
 using Piece = FragmentQueue::Piece;
 using Run = FragmentQueue::Run;
 
-constexpr std::int64_t lifetime_ms = 30'000;   // net.ipv4.ipfrag_time
 constexpr std::size_t many_queues = 1024;      // then those whose time is over are looked for
 constexpr std::uint32_t most_bytes = 0xffff;
 
@@ -120,27 +119,31 @@ bool join(Packet& packet, const FragmentQueue& queue) {
   return true;
 }
 
-FragmentQueue& queue_for(const FragmentKey& key, Fragments& fragments, std::int64_t now_ms) {
+FragmentQueue& queue_for(const FragmentKey& key, const FragmentConfig& config,
+                         Fragments& fragments, std::int64_t now_ms) {
   if (fragments.queues.size() >= many_queues)
     std::erase_if(fragments.queues, [&](const auto& q) { return q.second.expires_ms <= now_ms; });
   const auto [it, made] = fragments.queues.try_emplace(key);
   if (!made && it->second.expires_ms <= now_ms) it->second = {};
-  if (it->second.pieces.empty()) it->second.expires_ms = now_ms + lifetime_ms;
+  if (it->second.pieces.empty()) it->second.expires_ms = now_ms + config.time_ms;
   return it->second;
 }
 
 }  // namespace
 
 template <Trace T>
-Stop defragment(Packet& packet, Hook user, DeviceId vrf, Fragments& fragments,
-                std::int64_t now_ms, T& trace) {
+Stop defragment(Packet& packet, Hook user, DeviceId vrf, const FragmentConfig& config,
+                Fragments& fragments, std::int64_t now_ms, T& trace) {
   const auto network = packet.network();
   const auto* ip = wire::header_at<Ipv4Header>(network);
   if (!ip->is_fragment()) return Stop::go_on();
+  if (config.high_thresh_bytes == 0)
+    return Stop::drop(Stage::ip_defrag, DropReason::NOT_SPECIFIED,
+                      Cause::sysctl(Sysctl::ipfrag_high_thresh, no_device));
 
   const FragmentKey key{ip->source_address(), ip->destination_address(), ip->id, ip->protocol,
                         static_cast<std::uint8_t>(user), packet.zone_original, vrf};
-  FragmentQueue& queue = queue_for(key, fragments, now_ms);
+  FragmentQueue& queue = queue_for(key, config, fragments, now_ms);
   const Fragment fragment{*ip, network.first(ip->header_bytes()),
                           network.subspan(ip->header_bytes())};
   switch (take(queue, fragment)) {
@@ -165,7 +168,9 @@ Stop defragment(Packet& packet, Hook user, DeviceId vrf, Fragments& fragments,
   return Stop::go_on();
 }
 
-template Stop defragment(Packet&, Hook, DeviceId, Fragments&, std::int64_t, NoTrace&);
-template Stop defragment(Packet&, Hook, DeviceId, Fragments&, std::int64_t, StepTrace&);
+template Stop defragment(Packet&, Hook, DeviceId, const FragmentConfig&, Fragments&, std::int64_t,
+                         NoTrace&);
+template Stop defragment(Packet&, Hook, DeviceId, const FragmentConfig&, Fragments&, std::int64_t,
+                         StepTrace&);
 
 }  // namespace wayout::ip

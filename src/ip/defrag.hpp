@@ -56,6 +56,12 @@ struct FragmentQueue {
   std::int64_t expires_ms = 0;
 };
 
+/// How much may wait, and for how long.
+struct FragmentConfig {
+  std::int64_t high_thresh_bytes = 4 << 20;  ///< net.ipv4.ipfrag_high_thresh; 0: nothing waits
+  std::int64_t time_ms = 30'000;             ///< net.ipv4.ipfrag_time
+};
+
 struct Fragments {
   std::unordered_map<FragmentKey, FragmentQueue, FragmentKeyHash> queues;
 };
@@ -66,11 +72,11 @@ struct Fragments {
 /// Linux: net/ipv4/ip_fragment.c ip_defrag, ip_frag_queue, ip_frag_reasm; inet_fragment.c
 ///   inet_frag_queue_insert.
 /// Ends: held; DUP_FRAG (lies within what is here); NOT_SPECIFIED (overlap, contradiction, too
-///   long, ECN that cannot be: the queue is thrown away).
+///   long, ECN that cannot be: the queue is thrown away; nothing may wait at all).
 /// Changes: packet (bytes, fragment_*), fragments.
-/// Not modelled: memory limits, max_dist, the ICMP error when time runs out.
+/// Not modelled: memory limits other than none at all, max_dist, the ICMP error when time runs out.
 template <Trace T>
-Stop defragment(Packet& packet, Hook user, DeviceId vrf, Fragments& fragments,
-                std::int64_t now_ms, T& trace);
+Stop defragment(Packet& packet, Hook user, DeviceId vrf, const FragmentConfig& config,
+                Fragments& fragments, std::int64_t now_ms, T& trace);
 
 }  // namespace wayout::ip

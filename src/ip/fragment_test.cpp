@@ -75,7 +75,7 @@ class Router {
   Stop take(const Part& part) {
     Packet packet = fragment_of(part);
     NoTrace trace;
-    const Stop stop = defragment(packet, Hook::prerouting, no_device, fragments_, now_ms, trace);
+    const Stop stop = defragment(packet, Hook::prerouting, no_device, {}, fragments_, now_ms, trace);
     if (!stop) whole_ = packet;
     return stop;
   }
@@ -235,16 +235,27 @@ TEST(Defragment, WaitsAndForgets) {
   EXPECT_FALSE(router.has_whole());
 }
 
+TEST(Defragment, NothingWaitsWhereNothingMay) {
+  Fragments fragments;
+  NoTrace trace;
+  Packet packet = fragment_of({0, 400, true});
+  const Stop stop =
+      defragment(packet, Hook::prerouting, no_device, {.high_thresh_bytes = 0}, fragments, 0, trace);
+  EXPECT_EQ(stop.reason, DropReason::NOT_SPECIFIED);
+  EXPECT_EQ(stop.cause.sysctl(), Sysctl::ipfrag_high_thresh);
+  EXPECT_TRUE(fragments.queues.empty());
+}
+
 TEST(Defragment, UsersAndVrfsDoNotMix) {
   Fragments fragments;
   NoTrace trace;
   Packet first = fragment_of({0, 400, true}), last = fragment_of({400, 300});
-  EXPECT_TRUE(defragment(first, Hook::prerouting, no_device, fragments, 0, trace));
+  EXPECT_TRUE(defragment(first, Hook::prerouting, no_device, {}, fragments, 0, trace));
   Packet again = last;
-  EXPECT_EQ(defragment(again, Hook::input, no_device, fragments, 0, trace).fate, Fate::held);
+  EXPECT_EQ(defragment(again, Hook::input, no_device, {}, fragments, 0, trace).fate, Fate::held);
   again = last;
-  EXPECT_EQ(defragment(again, Hook::prerouting, 5, fragments, 0, trace).fate, Fate::held);
-  EXPECT_FALSE(defragment(last, Hook::prerouting, no_device, fragments, 0, trace));
+  EXPECT_EQ(defragment(again, Hook::prerouting, 5, {}, fragments, 0, trace).fate, Fate::held);
+  EXPECT_FALSE(defragment(last, Hook::prerouting, no_device, {}, fragments, 0, trace));
   EXPECT_EQ(last.network().size(), 720U);
   EXPECT_EQ(last.fragment_max_bytes, 420U);
 }

@@ -68,6 +68,12 @@ struct VxlanOptions {
 
 enum class MacvlanMode : std::uint8_t { private_, vepa, bridge, passthru, source };
 
+/// net.ipv4.neigh.<device>.*: who is asked for the MAC of an address, and how often.
+struct NeighbourParms {
+  int mcast_solicit = 3;             ///< ARP requests to everybody
+  int app_solicit = 0;               ///< to a daemon in user space, before those
+};
+
 struct Device {
   std::string name;
   std::uint32_t ifindex = 0;         ///< the kernel's number
@@ -87,6 +93,7 @@ struct Device {
   std::optional<std::int32_t> peer_netnsid;   ///< IFLA_LINK_NETNSID: where that index is valid
   std::uint16_t vlan_id = 0;         ///< kind vlan
   std::uint32_t vrf_table = 0;       ///< kind vrf
+  NeighbourParms neighbours;
   MacvlanMode macvlan_mode = MacvlanMode::bridge;
   BridgeOptions bridge;              ///< kind bridge
   VxlanOptions vxlan;                ///< kind vxlan

@@ -86,6 +86,7 @@ enum class DropReason : std::uint8_t {
   X(ip_output, "ip_output")                                                                       \
   X(ip_fragment, "ip_do_fragment")                                                                \
   X(neigh_resolve_output, "neigh_resolve_output")                                                 \
+  X(neigh_event_send, "__neigh_event_send")                                                       \
   X(neigh_invalidate, "neigh_invalidate")                                                         \
   X(dev_queue_xmit, "__dev_queue_xmit")                                                           \
   X(dev_hard_start_xmit, "dev_hard_start_xmit")                                                   \

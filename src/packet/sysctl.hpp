@@ -29,6 +29,8 @@ enum class Sysctl : std::uint8_t {
   ignore_routes_with_linkdown,
   drop_unicast_in_l2_multicast,
   disable_policy,
+  // net.ipv4.neigh.<device>.*
+  mcast_solicit,
   // one a namespace
   ip_forward,
   ip_default_ttl,
@@ -41,6 +43,7 @@ enum class Sysctl : std::uint8_t {
   fib_multipath_hash_policy,
   fib_multipath_use_neigh,
   ip_nonlocal_bind,
+  ipfrag_high_thresh,
   bridge_nf_call_iptables,
   bridge_nf_filter_vlan_tagged,
   nf_conntrack_max,
@@ -70,6 +73,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Sysctl::c
         "net.ipv4.conf.*.ignore_routes_with_linkdown",
         "net.ipv4.conf.*.drop_unicast_in_l2_multicast",
         "net.ipv4.conf.*.disable_policy",
+        "net.ipv4.neigh.*.mcast_solicit",
         "net.ipv4.ip_forward",
         "net.ipv4.ip_default_ttl",
         "net.ipv4.ip_forward_use_pmtu",
@@ -81,6 +85,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Sysctl::c
         "net.ipv4.fib_multipath_hash_policy",
         "net.ipv4.fib_multipath_use_neigh",
         "net.ipv4.ip_nonlocal_bind",
+        "net.ipv4.ipfrag_high_thresh",
         "net.bridge.bridge-nf-call-iptables",
         "net.bridge.bridge-nf-filter-vlan-tagged",
         "net.netfilter.nf_conntrack_max",

@@ -175,7 +175,8 @@ template <Trace T>
 Stop defragment(Packet& packet, Hook hook, Stack& stack, T& trace) {
   if (hook != Hook::input && !stack.host.conntrack_config.enabled) return Stop::go_on();
   const DeviceId vrf = stack.host.interfaces.l3_domain(packet.device);
-  return ip::defragment(packet, hook, vrf, stack.state.fragments, stack.state.now_ms, trace);
+  return ip::defragment(packet, hook, vrf, stack.host.ip.fragments, stack.state.fragments,
+                        stack.state.now_ms, trace);
 }
 
 template <Trace T>

@@ -187,6 +187,8 @@ const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
 
 std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, std::uint32_t host,
                                                         const Packet& waiting) const {
+  if (machine_.hosts[host].devices[waiting.device].neighbours.mcast_solicit == 0)
+    return {host, Cause::sysctl(Sysctl::mcast_solicit, waiting.device)};
   const auto* ip = wire::header_at<wire::Ipv4Header>(waiting.network());
   const wire::IpAddress wanted = waiting.routing.gateway.is_set() ? waiting.routing.gateway
                                  : ip != nullptr                  ? ip->destination_address()

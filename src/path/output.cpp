@@ -94,7 +94,13 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
     return transmit(packet, stack, trace);
   }
 
-  if (entry.waiting.empty()) {
+  const link::NeighbourParms& asked = device.neighbours;
+  if (entry.waiting.empty() && asked.mcast_solicit == 0 && asked.app_solicit == 0) {
+    entry.state = link::NudState::failed;
+    return Stop::drop(Stage::neigh_event_send, DropReason::NEIGH_FAILED,
+                      Cause::sysctl(Sysctl::mcast_solicit, out));
+  }
+  if (entry.waiting.empty() && asked.mcast_solicit != 0) {
     Packet request = ip::arp_request(next_hop, out, packet, host.fib, host.interfaces, host.devices);
     request.device = out;
     request.number = stack.next_packet++;

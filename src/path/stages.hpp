@@ -94,7 +94,9 @@ template <Trace T>
 Stop leave(Packet& packet, Stack& stack, T& trace);
 
 /// Link header for a known neighbour, or wait for an answer. Linux: neighbour.c
-/// neigh_resolve_output.
+/// neigh_resolve_output, __neigh_event_send.
+/// Ends: held; NEIGH_FAILED where nobody would be asked.
+/// Not modelled: the daemon that app_solicit asks: it is taken not to answer.
 template <Trace T>
 Stop neighbour(Packet& packet, Stack& stack, T& trace);
 

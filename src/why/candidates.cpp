@@ -51,6 +51,8 @@ Changes for_sysctl(const Scene& s) {
       out.push_back(set_sysctl(s.machine, s.host, s.cause.sysctl(), no_device,
                                static_cast<int>(s.h.conntrack_config.max * 2)));
       break;
+    case Sysctl::mcast_solicit: set(s.cause.sysctl(), device, 3); break;
+    case Sysctl::ipfrag_high_thresh: set(s.cause.sysctl(), no_device, 4 << 20); break;
     case Sysctl::icmp_echo_ignore_all: set(s.cause.sysctl(), no_device, 0); break;
     default: break;
   }

@@ -100,6 +100,8 @@ Change set_sysctl(const host::Machine& machine, std::uint32_t host, Sysctl sysct
     if (sysctl == Sysctl::bridge_nf_call_iptables) h.bridging.nf_call_iptables = value != 0;
     else if (sysctl == Sysctl::icmp_echo_ignore_all) h.ip.icmp_echo_ignore_all = value != 0;
     else if (sysctl == Sysctl::ip_default_ttl) h.ip.default_ttl = static_cast<std::uint8_t>(value);
+    else if (sysctl == Sysctl::ipfrag_high_thresh) h.ip.fragments.high_thresh_bytes = value;
+    else if (sysctl == Sysctl::mcast_solicit) h.devices[device].neighbours.mcast_solicit = value;
     else if (device == all_devices) set_conf(h.interfaces.all, sysctl, value);
     else if (device != no_device) set_conf(h.interfaces[device].conf, sysctl, value);
     h.sysctls[key] = std::to_string(value);

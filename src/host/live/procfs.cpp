@@ -55,9 +55,13 @@ void read_sysctl_files(Host& host) {
   read_directory(net + "ipv4", "net.ipv4.", host);
   read_directory(net + "bridge", "net.bridge.", host);
   read_directory(net + "netfilter", "net.netfilter.", host);
-  const std::string conf = net + "ipv4/conf/";
+  const std::string conf = net + "ipv4/conf/", neigh = net + "ipv4/neigh/";
   for_each_entry(conf, [&](const std::string& device, bool) {
     read_directory(conf + device, conf_key(device, ""), host);
+  });
+  for_each_entry(neigh, [&](const std::string& device, bool) {
+    for (const char* field : {"mcast_solicit", "app_solicit"})  // of many, what the way reads
+      host.sysctls[neigh_key(device, field)] = value_of(neigh + device + "/" + field);
   });
 }
 

@@ -12,7 +12,7 @@ namespace wayout::host::live {
 /// may not be read.
 [[nodiscard]] std::string read_proc(const std::string& path);
 
-/// All of net.ipv4 (without neigh and route), net.bridge and net.netfilter, into host.sysctls, by
+/// All of net.ipv4 (of neigh what is read; without route), net.bridge and net.netfilter, into host.sysctls, by
 /// the names that `sysctl -a` gives them.
 void read_sysctl_files(Host& host);
 

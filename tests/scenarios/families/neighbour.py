@@ -280,3 +280,24 @@ scenario(
     fix="must",
     fixed="h: sysctl -qw net.ipv4.ip_forward=1",
 )
+scenario(
+    "nobody-is-asked",
+    "net.ipv4.neigh.*.mcast_solicit = 0 on the uplink: no ARP request is ever sent, the gateway's address is not found.",
+    [NATTED, "h: sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=0", "h: ip neigh flush dev eth0"],
+    OUTSIDE,
+    dies("out", "h", "__neigh_event_send", "NEIGH_FAILED"),
+    sysctl("net.ipv4.neigh.eth0.mcast_solicit", 0),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=3",
+)
+scenario(
+    "nobody-is-asked-by-the-container",
+    "The same in the container, and a daemon (app_solicit) that is to answer in the kernel's place is not there.",
+    [NATTED, "c1: sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=0", "c1: sysctl -qw net.ipv4.neigh.eth0.app_solicit=1",
+     "c1: ip neigh flush dev eth0"],
+    OUTSIDE,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    sysctl("net.ipv4.neigh.eth0.mcast_solicit", 0),
+    fix="must",
+    fixed="c1: sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=3",
+)

@@ -1,6 +1,6 @@
 """Rules and policies of iptables on the way of a forwarded packet."""
 
-from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, policy, rule, scenario, undecided, works
+from harness.scenario import LEGACY, NFT, RULES, ask, cause, dies, policy, rule, scenario, sysctl, undecided, works
 from harness.topology import NATTED, ONE, TWO_NETWORKS
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
@@ -447,6 +447,19 @@ scenario(
     fix="must",
     fixed="h: iptables -I FORWARD -i br0 -j ACCEPT\nh: iptables -I FORWARD -o br0 -j ACCEPT",
     backends=BOTH,
+)
+
+# Fragments, where nothing may wait to be put together.
+
+scenario(
+    "no-memory-for-fragments",
+    "net.ipv4.ipfrag_high_thresh = 0: conntrack cannot put fragments together, and drops each.",
+    [NATTED, "h: sysctl -qw net.ipv4.ipfrag_low_thresh=0", "h: sysctl -qw net.ipv4.ipfrag_high_thresh=0"],
+    UDP | {"size": 3000},
+    dies("out", "h", "ip_defrag", "NOT_SPECIFIED"),
+    sysctl("net.ipv4.ipfrag_high_thresh", 0),
+    fix="must",
+    fixed="h: sysctl -qw net.ipv4.ipfrag_high_thresh=4194304",
 )
 
 # Fragments, where nothing asks for conntrack and so nobody puts them together.
