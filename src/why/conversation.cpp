@@ -1,10 +1,15 @@
 #include "why/conversation.hpp"
 
 #include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "ip/ip.hpp"
 #include "path/stages.hpp"
+#include "why/arrival.hpp"
 #include "why/blame.hpp"
 #include "why/dialogue.hpp"
 #include "why/outside.hpp"
@@ -21,18 +26,6 @@ constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hop
 constexpr std::uint8_t ttl_of_route = 0;   // a socket leaves it to the route
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
-
-/// Where a leg came to: the end that tells most about it, and the frame that left, if any.
-struct Arrival {
-  enum class Kind : std::uint8_t { delivered, refused, left, lost };
-  Kind kind = Kind::lost;
-  path::JourneyEnd end;
-  const path::Departure* departure = nullptr;
-};
-
-bool refused(const Stop& stop) { return stop.reason == DropReason::NO_SOCKET; }
-
-bool other_host(const Stop& stop) { return stop.reason == DropReason::OTHERHOST; }
 
 class Conversation {
  public:
@@ -53,8 +46,8 @@ class Conversation {
   bool back_leg(std::size_t index);
   [[nodiscard]] std::uint32_t echo_reply_to(std::uint32_t probe) const;
   [[nodiscard]] host::DeviceRef last_router(std::uint32_t packet) const;
+  void receive_from_outside(std::span<const std::uint8_t> packet, std::uint32_t number);
   Arrival run_leg(Way way, std::uint32_t packet);
-  [[nodiscard]] Arrival arrival_of(std::uint32_t packet) const;
   void lose(Way way, const path::JourneyEnd& end);
   void set_offer(Way sender, std::uint32_t host_number, const Endpoints& ends);
   void choose_answering_address(Endpoints& ends);
@@ -115,33 +108,7 @@ Arrival Conversation::run_leg(Way way, std::uint32_t packet) {
   account_.direction = way;
   if (!journey_.run()) account_.circles = true;
   hear_errors(packet);
-  return arrival_of(packet);
-}
-
-Arrival Conversation::arrival_of(std::uint32_t packet) const {
-  const path::JourneyEnd* best = nullptr;
-  const auto rank = [](const path::JourneyEnd& e) {
-    if (e.stop.fate == Fate::delivered) return 5;
-    if (refused(e.stop)) return 4;
-    if (e.stop.fate == Fate::undecided) return 3;
-    if (e.stop.fate == Fate::dropped) return other_host(e.stop) ? 1 : 2;
-    return 0;
-  };
-  for (const path::JourneyEnd& e : journey_.ends()) {
-    if (e.packet.number == packet && (best == nullptr || rank(e) >= rank(*best))) best = &e;
-  }
-  Arrival arrival;
-  if (best != nullptr) arrival.end = *best;
-  const int reached = best == nullptr ? 0 : rank(*best);
-  if (reached == 5) arrival.kind = Arrival::Kind::delivered;
-  if (reached == 4) arrival.kind = Arrival::Kind::refused;
-  if (reached >= 4) return arrival;
-  for (const path::Departure& d : journey_.departures()) {
-    if (d.frame.number != packet || d.frame.ethertype != wire::ethertype::ipv4) continue;
-    arrival.kind = Arrival::Kind::left;
-    arrival.departure = &d;
-  }
-  return arrival;
+  return arrival_of(journey_, packet);
 }
 
 /// The host that routed this packet last, and the device it chose.
@@ -246,6 +213,29 @@ void Conversation::choose_answering_address(Endpoints& ends) {
   if (chance_.choose(Cause::socket(SocketCause::answers_from), 2) == 1) ends.source = flow.source;
 }
 
+/// The outsider's packet comes in where the probe went out. What is longer than that device's MTU it
+/// has cut, as long as it may.
+void Conversation::receive_from_outside(std::span<const std::uint8_t> packet,
+                                        std::uint32_t number) {
+  const Packet& left = outside_->frame;
+  const auto* away = wire::header_at<wire::EthernetHeader>(left.frame());
+  const std::uint32_t mtu_bytes =
+      machine_.hosts[outside_->from.host].devices[outside_->from.device].mtu_bytes;
+  std::vector<Packet> pieces(1, Packet::from_ip(packet));
+  if (packet.size() > mtu_bytes && !ip::must_not_fragment(pieces.front(), mtu_bytes))
+    pieces = ip::fragment(pieces.front(), mtu_bytes);
+  for (const Packet& piece : pieces) {
+    Packet frame = away == nullptr || left.link_header_bytes() == 0
+                       ? Packet::from_ip(piece.network())
+                       : Packet::from_frame(wire::make_frame(away->destination, away->source,
+                                                             wire::ethertype::ipv4,
+                                                             piece.network()));
+    frame.number = number;
+    frame.vlan_tci = left.vlan_tci;
+    journey_.receive(outside_->from, std::move(frame));
+  }
+}
+
 bool Conversation::back_leg(std::size_t index) {
   const std::uint32_t probe = account_.legs.back().packet;
   std::uint32_t number = 0;
@@ -262,17 +252,9 @@ bool Conversation::back_leg(std::size_t index) {
       lose(Way::back, {outside_->from.host, outside_->from.host, left, outside.stop});
       return false;
     }
-    const auto* away = wire::header_at<wire::EthernetHeader>(left.frame());
     const auto packet = dialogue_.packet(index, turned(seen), outsider_ttl);
-    Packet frame =
-        away == nullptr || left.link_header_bytes() == 0
-            ? Packet::from_ip(packet)
-            : Packet::from_frame(wire::make_frame(away->destination, away->source,
-                                                  wire::ethertype::ipv4, packet));
-    frame.number = number;
-    frame.vlan_tci = left.vlan_tci;
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
-    journey_.receive(outside_->from, std::move(frame));
+    receive_from_outside(packet, number);
   } else if (question_.probe == Probe::icmp) {
     number = echo_reply_to(probe);
     account_.legs.push_back({Way::back, number, {}});
