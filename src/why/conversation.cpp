@@ -13,6 +13,7 @@
 #include "why/blame.hpp"
 #include "why/dialogue.hpp"
 #include "why/outside.hpp"
+#include "why/outsider.hpp"
 #include "why/source_port.hpp"
 #include "why/words.hpp"
 #include "wire/craft.hpp"
@@ -22,7 +23,6 @@
 namespace wayout::why {
 namespace {
 
-constexpr std::uint8_t outsider_ttl = 57;  // a common initial 64 after some hops
 constexpr std::uint8_t ttl_of_route = 0;   // a socket leaves it to the route
 
 Endpoints turned(const Endpoints& e) { return {e.destination, e.source, e.dport, e.sport}; }
@@ -66,6 +66,7 @@ class Conversation {
   Dialogue dialogue_;
   Account account_;
   std::optional<path::Departure> outside_;  ///< the probe as it left this machine
+  std::optional<Outsider> outsider_;        ///< who answers there
 };
 
 Account Conversation::play() {
@@ -252,7 +253,11 @@ bool Conversation::back_leg(std::size_t index) {
       lose(Way::back, {outside_->from.host, outside_->from.host, left, outside.stop});
       return false;
     }
-    const auto packet = dialogue_.packet(index, turned(seen), outsider_ttl);
+    if (!outsider_) {
+      outsider_ = outsider(machine_, question_.probe, chance_);
+      dialogue_.set_offer(Way::back, outsider_->offer);
+    }
+    const auto packet = dialogue_.packet(index, turned(seen), outsider_->ttl);
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
     receive_from_outside(packet, number);
   } else if (question_.probe == Probe::icmp) {
