@@ -94,8 +94,10 @@ class ListingReader {
           outputs_.chain(text::first_word(rest));
         }
         outputs_.line(line, line_);
-      } else if (const auto table = text::heading_table(command.value_or(line))) {
+      } else if (const auto table = text::heading_of(line, command)) {
         outputs_.heading(*table);
+      } else if (!line.empty() && !command) {
+        problem_.report(1, "neither a chain nor a heading that names a table");
       }
     }
   }

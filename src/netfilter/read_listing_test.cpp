@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "netfilter/print.hpp"
 
@@ -15,10 +17,11 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* only_filter =
-    "not shown, and taken as empty: the tables raw, mangle, nat, security";
+const std::vector<TableKind> all_but_filter = {TableKind::raw, TableKind::mangle, TableKind::nat,
+                                               TableKind::security};
 
 std::string printed(const Result<Ruleset>& ruleset) {
   return ruleset ? print_save(*ruleset, true) : ruleset.error().text();
@@ -58,7 +61,8 @@ TEST(RuleListing, OneTable) {
 [0:0] -A FORWARD -o docker0 -j DOCKER
 COMMIT
 )");
-  EXPECT_THAT(ruleset->notes, ElementsAre(only_filter));
+  EXPECT_EQ(ruleset->not_shown, all_but_filter);
+  EXPECT_THAT(ruleset->notes, IsEmpty());
 }
 
 TEST(RuleListing, CountersOfVerboseOutput) {
@@ -112,9 +116,70 @@ TEST(RuleListing, WhatIsNotShownIsNotGuessed) {
   EXPECT_EQ(std::get<UnmodelledTarget>(filter.at(Hook::input)->rules[0].target).name,
             chain_not_shown);
   EXPECT_THAT(ruleset->notes,
-              ElementsAre(only_filter, "filter: the chain INPUT is not shown",
+              ElementsAre("filter: the chain INPUT is not shown",
                           "filter: FORWARD jumps to DOCKER-USER, which is not shown",
                           "filter: the chain OUTPUT is not shown"));
+}
+
+TEST(RuleListing, TablesThatAreNotShown) {
+  auto ruleset = read("-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n");
+  ASSERT_TRUE(ruleset);
+  add_tables_not_shown(*ruleset);
+  EXPECT_THAT(ruleset->not_shown, IsEmpty());
+  EXPECT_THAT(printed(ruleset), HasSubstr(R"(*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+[0:0] -A PREROUTING -m addrtype --dst-type LOCAL -j (table not shown)
+[0:0] -A OUTPUT -m addrtype --dst-type LOCAL -j (table not shown)
+[0:0] -A POSTROUTING -m (table not shown) -j MASQUERADE
+COMMIT
+)"));
+  EXPECT_THAT(ruleset->notes,
+              ElementsAre(HasSubstr("nat: the table is not shown"),
+                          "not shown, and taken as empty: the tables raw, mangle, security"));
+  EXPECT_TRUE(is_of_table_not_shown(ruleset->tables[1].chains[3].rules[0]));
+
+  auto nat = read("# iptables -t nat -S\n-P POSTROUTING ACCEPT\n");
+  ASSERT_TRUE(nat);
+  add_tables_not_shown(*nat);
+  EXPECT_THAT(printed(nat), HasSubstr("-A FORWARD -j (table not shown)\n"));
+}
+
+TEST(RuleListing, ATableOfAnotherListingIsShown) {
+  const std::string filter = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n";
+  auto listing = read(filter);
+  auto nat = read("# iptables -t nat -S\n-P POSTROUTING ACCEPT\n");
+  add_tables_of(*listing, std::move(*nat));
+  EXPECT_THAT(listing->not_shown,
+              ElementsAre(TableKind::raw, TableKind::mangle, TableKind::security));
+  EXPECT_EQ(listing->tables.size(), 2U);
+  auto save = read("*filter\nCOMMIT\n");
+  add_tables_of(*listing, std::move(*save));
+  EXPECT_THAT(listing->not_shown, IsEmpty()) << "what a save lacks is not there";
+  EXPECT_EQ(listing->tables.size(), 2U);
+}
+
+TEST(RuleListing, WhatACommandComplainsOfIsNoHeading) {
+  const std::string filter = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n";
+  const std::string chains = "Chain INPUT (policy ACCEPT)\ntarget prot opt source destination\n\n";
+  for (const char* complaint :
+       {"iptables v1.8.9 (legacy): can't initialize iptables table `nat': Permission denied (you must "
+        "be root)",
+        "iptables v1.8.9 (nf_tables): table `nat' is incompatible, use 'nft' tool.",
+        "bash: iptables: command not found", "sudo: iptables-legacy: command not found",
+        "iptables/1.8.7 Failed to initialize nft: Protocol not supported"}) {
+    EXPECT_THAT(printed(read(filter + complaint + "\n")), HasSubstr("pasted:4:1: neither a rule"));
+    EXPECT_THAT(printed(read(chains + complaint + "\n")), HasSubstr("pasted:4:1: neither a chain"));
+  }
+  for (const char* heading : {"Table: nat", "nat table:", "web1: sudo iptables -t nat -S",
+                              "# iptables -t nat -S", "== the NAT table =="}) {
+    const auto ruleset = read(filter + heading + "\n-P OUTPUT ACCEPT\n");
+    ASSERT_TRUE(ruleset) << ruleset.error().text();
+    EXPECT_EQ(ruleset->tables.back().kind, TableKind::nat) << heading;
+  }
+  EXPECT_THAT(printed(read("hello\n" + chains)), HasSubstr("pasted:1:1: neither a chain"));
 }
 
 // ------------------------------------------------------------ iptables -L
@@ -152,7 +217,8 @@ num   pkts bytes target     prot opt in     out     source               destina
 [0:0] -A INPUT ! -p icmp ! -f -m mark ! --mark 0x1 -g blocked
 COMMIT
 )");
-  EXPECT_THAT(ruleset->notes, ElementsAre(only_filter));
+  EXPECT_EQ(ruleset->not_shown, all_but_filter);
+  EXPECT_THAT(ruleset->notes, IsEmpty());
 }
 
 TEST(Listing, WithoutInterfacesEveryRuleHasAConditionWeDoNotKnow) {

@@ -50,7 +50,7 @@ class RuleListingReader {
         continue;
       }
       const auto pasted = pasted_command(lines.line());
-      if (const auto table = text::heading_table(pasted.value_or(line))) {
+      if (const auto table = text::heading_of(line, pasted)) {
         outputs_.heading(*table);
       } else if (!line.empty() && !pasted) {
         problem_.report(1, "neither a rule nor a heading that names a table");

@@ -249,6 +249,7 @@ struct Ruleset {
   wire::Family family = wire::Family::ipv4;
   std::string file;                              ///< where it was read
   std::vector<Table> tables;                     ///< in the order in which they are printed
+  std::vector<TableKind> not_shown;              ///< by a listing; absent from a save: not there
   std::vector<std::string> notes;                ///< what the text did not tell, for the user
 };
 

@@ -238,6 +238,25 @@ TEST(Undecided, WhereSomethingIsNotModelled) {
               testing::Contains("nft chain inet fw forward on host lets everything pass"));
 }
 
+TEST(Undecided, WhereATableThatIsNotShownDecides) {
+  TestMachine listed = two_containers();
+  listed.set("host/iptables-save.txt",
+             "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n");
+  const char* nat = "undecided: host: the table nat of iptables, which is not shown";
+  EXPECT_EQ(Played(listed, "c1", "198.51.100.1").outcome(), nat) << "is it masqueraded?";
+  EXPECT_EQ(Played(listed, "c1", "198.51.100.10", 8080).outcome(), nat) << "a published port?";
+  EXPECT_EQ(Played(listed, "c1", "10.1.0.3").outcome(), "delivered") << "to the next container";
+  EXPECT_EQ(Played(listed, "host", "10.1.0.3").outcome(), "delivered");
+  listed.edit("host/iptables-save.txt", "FORWARD ACCEPT", "FORWARD DROP");
+  EXPECT_EQ(Played(listed, "c1", "198.51.100.1").outcome(),
+            "out host nft_do_chain NETFILTER_DROP: -P FORWARD DROP");
+
+  listed.set("host/iptables-save.txt", "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n"
+                                       "-P POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\n");
+  EXPECT_EQ(Played(listed, "c1", "198.51.100.1").outcome(),
+            "undecided: host: the table filter of iptables, which is not shown");
+}
+
 // --------------------------------------------------------------- the outside, which was not read
 
 TestMachine no_outside(const char* rules) {

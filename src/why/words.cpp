@@ -6,6 +6,7 @@
 
 #include "host/escape.hpp"
 #include "netfilter/print.hpp"
+#include "netfilter/read_listing.hpp"
 #include "route/print.hpp"
 
 namespace wayout::why {
@@ -370,6 +371,9 @@ const char* unknown_socket_line(SocketCause why) {
 std::string unknown_line(const host::Host& host, const Cause& cause) {
   if (cause.kind() == CauseKind::rule || cause.kind() == CauseKind::policy) {
     const RulePlace place = rule_place(host, cause.rule_ref());
+    if (cause.kind() == CauseKind::rule &&
+        netfilter::is_of_table_not_shown(host.netfilter.rule(cause.rule_ref())))
+      return fmt::format("the table {} of {}, which is not shown", place.table, place.command);
     return fmt::format("{} -t {} {} (number {})", place.command, place.table,
                        cause_line(host, cause), place.number);
   }

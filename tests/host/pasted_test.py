@@ -77,6 +77,14 @@ LISTED = """\
 -P FORWARD {}
 -P OUTPUT ACCEPT
 """
+NAT_LISTED = """\
+-P PREROUTING ACCEPT
+-P INPUT ACCEPT
+-P OUTPUT ACCEPT
+-P POSTROUTING ACCEPT
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+"""
+DENIED = "iptables v1.8.9 (legacy): can't initialize iptables table `nat': Permission denied (you must be root)\n"
 NFT_DROPS = """\
 table inet filter {
 	chain output {
@@ -249,6 +257,54 @@ CASES = {
     "a comment over two lines": (
         BOX_ASKS, FORWARDS | {"iptables-save.txt": SAVE.replace(
             "COMMIT", '-A FORWARD -m comment --comment "one\ntwo" -j DROP\nCOMMIT')}, 1, "-j DROP"),
+    # tables that a listing does not show
+    "iptables -S without nat": (BOX_ASKS, FORWARDS | {"iptables-S.txt": LISTED.format("ACCEPT")}, 3,
+                                "the table nat of iptables, which is not shown"),
+    "iptables -nvL without nat": (BOX_ASKS, FORWARDS | {"iptables-nvL.txt": CHAINS}, 3,
+                                  "the table nat of iptables, which is not shown"),
+    "iptables -S without nat, and dropped before": (
+        BOX_ASKS, FORWARDS | {"iptables-S.txt": LISTED.format("DROP")}, 1, "-P FORWARD DROP"),
+    "iptables -S without nat, to a published port": (
+        ("172.17.0.2", "192.168.1.10:80"), FORWARDS | {"iptables-S.txt": LISTED.format("ACCEPT")}, 3,
+        "the table nat of iptables, which is not shown"),
+    "iptables -t nat -S alone": (
+        BOX_ASKS, FORWARDS | {"iptables-S.txt": NAT_LISTED}, 3,
+        "the table filter of iptables, which is not shown"),
+    "iptables -S, and nat by -L": (
+        BOX_ASKS, FORWARDS | {"iptables-S.txt": LISTED.format("ACCEPT"), "iptables-nvL.txt": NAT_CHAINS},
+        0, "not shown, and taken as empty: the tables raw, mangle, security"),
+    "iptables -S beside a save without nat": (
+        BOX_ASKS, FORWARDS | {"iptables-save.txt": SAVE, "iptables-S.txt": LISTED.format("ACCEPT")}, 1,
+        "nothing translates the source"),
+    "iptables -S is empty": (BOX_ASKS, FORWARDS | {"iptables-S.txt": ""}, 2,
+                             "iptables-S.txt:1:1: is empty"),
+    "iptables -nvL is empty": (BOX_ASKS, FORWARDS | {"iptables-nvL.txt": "\n"}, 2,
+                               "iptables-nvL.txt:1:1: is empty"),
+    "iptables-save is empty": (BOX_ASKS, FORWARDS | {"iptables-save.txt": ""}, 1,
+                               "no iptables rules: iptables-save.txt is empty"),
+    "iptables-save is empty, -S is not": (
+        BOX_ASKS, FORWARDS | {"iptables-save.txt": "", "iptables-S.txt": LISTED.format("DROP")}, 1,
+        "-P FORWARD DROP"),
+    "iptables -S, then an error": (
+        BOX_ASKS, FORWARDS | {"iptables-S.txt": f"{LISTED.format('ACCEPT')}# iptables -t nat -S\n{DENIED}"}, 2,
+        "iptables-S.txt:5:1: neither a rule nor a heading"),
+    "iptables -nvL, then an error": (
+        BOX_ASKS, FORWARDS | {"iptables-nvL.txt": f"{CHAINS}\n{DENIED}"}, 2,
+        "iptables-nvL.txt:12:1: neither a chain nor a heading"),
+    "iptables -nvL behind other words": (
+        BOX_ASKS, FORWARDS | {"iptables-nvL.txt": f"hello\n{CHAINS}{NAT_CHAINS}"}, 2,
+        "iptables-nvL.txt:1:1: neither a chain nor a heading"),
+    "iptables -nvL with a warning": (
+        BOX_ASKS, FORWARDS | {"iptables-nvL.txt": "# Warning: iptables-legacy tables present, use "
+                              f"iptables-legacy to see them\n{NAT_CHAINS}\n{CHAINS}"}, 0, "delivered"),
+    "iptables: no such command": (BOX_ASKS, FORWARDS | {"iptables-nvL.txt":
+                                                        f"bash: iptables: command not found\n{CHAINS}"}, 2,
+                                  "iptables-nvL.txt:1:1: neither a chain nor a heading"),
+    # files that are not read
+    "a misspelt name": (BOX_ASKS, FORWARDS | {"iptables.txt": SAVE + NAT}, 1,
+                        "iptables.txt is not read: no file of a snapshot has this name"),
+    "two forms of one": (HOST_ASKS, HOST | {"ip-addr.json": "[]", "ip-link.txt": ADDR}, 1,
+                         "ip-addr.txt is not read beside ip-addr.json"),
     # a container of which nothing was pasted
     "the container is behind the bridge": (
         BOX_ASKS, FORWARDS | {"iptables-save.txt": SAVE + NAT}, 0,
@@ -256,6 +312,10 @@ CASES = {
     "its host does not forward": (BOX_ASKS, HOST | {"sysctl.txt": "net.ipv4.ip_forward = 0\n"}, 1,
                                   "net.ipv4.ip_forward = 0"),
     "its host may not forward": (BOX_ASKS, HOST, 1, "(assumed: no sysctl.txt shows it)"),
+    "the bridge's network is nobody": (("172.17.0.0", "8.8.8.8"), FORWARDS, 2,
+                                       "172.17.0.0 is the network address of 172.17.0.0/16"),
+    "its broadcast is nobody": (("172.17.255.255", "8.8.8.8"), FORWARDS, 2,
+                                "172.17.255.255 is the broadcast address of 172.17.0.0/16"),
     "no route that was read": (HOST_ASKS, {"ip-addr.txt": ADDR}, 1,
                                "(assumed: there is no ip-route.json)"),
     "nothing has the address": (("10.9.9.9", "8.8.8.8"), HOST, 2, "add a folder with what `ip addr`"),
@@ -299,6 +359,15 @@ class Pasted(unittest.TestCase):
                     done = subprocess.run([WAYOUT, *arguments], stderr=subprocess.PIPE, text=True,
                                           timeout=60, preexec_fn=lambda: os.close(1))
                     self.assertEqual(done.returncode, 2, done.stderr)
+
+    def test_a_complaint_that_cannot_be_written(self) -> None:
+        for arguments in (["why", "nosuch", "1.2.3.4"], ["why"], ["bogus"], ["--bogus"],
+                          ["snapshot", "-o", ""], ["why", "a", "1.2.3.4", "--snapshot", "/no/such"]):
+            with self.subTest(arguments=arguments), open("/dev/full", "w") as full:
+                for stderr, prepare in ((full, None), (None, lambda: os.close(2))):
+                    done = subprocess.run([WAYOUT, *arguments], stdout=subprocess.PIPE, stderr=stderr,
+                                          timeout=60, preexec_fn=prepare)
+                    self.assertEqual((done.returncode, done.stdout), (2, b""))
 
     def test_an_unknown_command_is_named(self) -> None:
         done = subprocess.run([WAYOUT, "bogus"], capture_output=True, text=True, timeout=60)

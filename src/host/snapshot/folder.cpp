@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -25,6 +26,7 @@
 #include "host/snapshot/links_text.hpp"
 #include "host/snapshot/neighbours_json.hpp"
 #include "host/snapshot/neighbours_text.hpp"
+#include "host/snapshot/not_read.hpp"
 #include "host/snapshot/route_list.hpp"
 #include "host/snapshot/routes_json.hpp"
 #include "host/snapshot/routes_text.hpp"
@@ -57,6 +59,7 @@ class FolderReader {
       if (error_) return *error_;
     }
     if (!any_) return Error{folder_.string(), 0, 0, "holds no file of a snapshot"};
+    for (std::string& line : tell_not_read(folder_, asked_)) assume(std::move(line));
     complete(host_);
     return std::move(host_);
   }
@@ -65,6 +68,7 @@ class FolderReader {
   /// The file of this name, if it is there.
   std::optional<File> open(const std::string& name) {
     if (error_) return std::nullopt;
+    asked_.insert(name);
     Result<std::optional<File>> file = read_file(folder_ / name);
     if (!file) {
       error_ = file.error();
@@ -75,7 +79,7 @@ class FolderReader {
     keep(strip_decoration(**file));
     return error_ ? std::nullopt : std::move(*file);
   }
-  [[nodiscard]] bool has_file(const char* name) const {
+  [[nodiscard]] bool has_file(const std::string& name) const {
     std::error_code error;
     return std::filesystem::exists(folder_ / name, error);
   }
@@ -92,6 +96,9 @@ class FolderReader {
       const std::size_t first = file->text.find_first_not_of(" \t\r\n");
       const bool is_json = first == std::string::npos || file->text[first] == '[';
       keep(is_json ? json(*file) : text(*file));
+      const std::string plain = name + ".txt";
+      if (has_file(plain) && asked_.insert(plain).second)
+        assume(fmt::format("{} is not read beside {}.json", plain, name));
       return true;
     }
     if (const auto file = open(name + ".txt")) return keep(text(*file)), true;
@@ -222,12 +229,14 @@ class FolderReader {
     for (const char* name : {"iptables-S.txt", "iptables-nvL.txt"}) {
       const auto file = open(name);
       if (!file) continue;
-      const bool has_nft = std::ranges::find(rulesets, Backend::nft,
-                                             &netfilter::Ruleset::backend) != rulesets.end();
-      if (has_nft || has_file("iptables-save.txt"))
+      const auto nft = std::ranges::find(rulesets, Backend::nft, &netfilter::Ruleset::backend);
+      const bool all_known = nft != rulesets.end()
+                                 ? nft->not_shown.empty() && !nft->tables.empty()
+                                 : has_file("iptables-save.txt");
+      if (all_known)
         assume(fmt::format("{} says nothing that is not in the other listings of iptables", name));
       else
-        keep(add_rules(*file, Backend::nft, host_));
+        keep(add_listed_rules(*file, host_));
       read = true;
     }
     note_rule_order(host_);
@@ -242,6 +251,7 @@ class FolderReader {
     if (!read && plain) keep(read_nft_text(*plain, host_, book_));
     if (!read && !plain)
       assume("no nft chains but those of iptables: there is no nft.json");
+    add_rules_not_shown(host_);
   }
 
   void read_ipsets() {
@@ -308,6 +318,7 @@ class FolderReader {
   DeviceBook book_{host_};
   TableBook tables_{host_};
   std::optional<Error> error_;
+  std::set<std::string> asked_;  ///< names of files that are read if they are there
   bool any_ = false;
 };
 

@@ -1,7 +1,6 @@
 #include "netfilter/text/shown_tables.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <variant>
@@ -52,8 +51,7 @@ void note_unknown_targets(const Chain& chain, TableKind kind, Ruleset& ruleset) 
   }
 }
 
-}  // namespace
-
+/// The table that a text names; filter for a command of iptables that names none.
 std::optional<TableKind> heading_table(std::string_view line) {
   std::string_view rest = line;
   bool is_command = false;
@@ -66,6 +64,30 @@ std::optional<TableKind> heading_table(std::string_view line) {
   }
   if (is_command) return TableKind::filter;
   return std::nullopt;
+}
+
+/// What a command says instead of a listing, or beside it: `iptables v1.8.9 (legacy): can't initialize
+/// iptables table …`, `bash: iptables: command not found`. It may name a table, too.
+bool is_complaint(std::string_view line) {
+  if (line.starts_with("Warning: ") || line.find("is incompatible, use") != std::string_view::npos)
+    return true;
+  std::string_view rest = line;
+  for (std::string_view word = first_word(rest); !word.empty(); word = first_word(rest)) {
+    if (word.find("tables") == std::string_view::npos) continue;
+    std::string_view behind = rest;
+    const std::string_view next = first_word(behind);
+    if (next.size() > 1 && next[0] == 'v' && next[1] >= '0' && next[1] <= '9') return true;
+  }
+  const std::size_t colon = line.rfind(": ");
+  return colon != std::string_view::npos && !heading_table(line.substr(colon + 2));
+}
+
+}  // namespace
+
+std::optional<TableKind> heading_of(std::string_view line,
+                                    std::optional<std::string_view> command) {
+  const std::string_view said = command.value_or(line);
+  return is_complaint(said) ? std::nullopt : heading_table(said);
 }
 
 TableKind table_of_hooks(HookSet shown, TableKind hint) {
@@ -124,22 +146,19 @@ void ShownTables::show(TableKind kind, const std::string& chain, Problem& proble
   if (!builder.find(chain)) builder.define(chain, 1, problem);
 }
 
-void ShownTables::note_absent_tables(Ruleset& ruleset) const {
-  std::vector<std::string_view> absent;
+std::vector<TableKind> ShownTables::absent() const {
+  std::vector<TableKind> kinds;
   for (const TableKind kind : {TableKind::raw, TableKind::mangle, TableKind::nat, TableKind::filter,
                                TableKind::security}) {
     if (std::none_of(tables_.begin(), tables_.end(),
                      [kind](const Shown& shown) { return shown.builder.kind() == kind; }))
-      absent.push_back(table_name(kind));
+      kinds.push_back(kind);
   }
-  if (!absent.empty())
-    ruleset.notes.push_back(fmt::format("not shown, and taken as empty: {}{}",
-                                        absent.size() == 1 ? "the table " : "the tables ",
-                                        fmt::join(absent, ", ")));
+  return kinds;
 }
 
 Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
-  note_absent_tables(ruleset);
+  ruleset.not_shown = absent();
   for (Shown& shown : tables_) {
     TableBuilder::Finished finished = std::move(shown.builder).finish();
     if (finished.bad_line != 0) {

@@ -14,9 +14,11 @@
 
 namespace wayout::netfilter::text {
 
-/// The table that a heading names, such as `# iptables -t nat -nvL` or `*nat` or `nat table:`.
-/// A command of iptables without -t names filter. None: it is no heading.
-[[nodiscard]] std::optional<TableKind> heading_table(std::string_view line);
+/// The table that a line names as a heading, such as `# iptables -t nat -nvL` or `*nat` or `nat
+/// table:`; `command` is what it says behind a prompt, if it has one. A command of iptables without
+/// -t names filter. None: it is no heading, and neither is what a command complains of.
+[[nodiscard]] std::optional<TableKind> heading_of(std::string_view line,
+                                                  std::optional<std::string_view> command);
 
 /// Which hooks' chains an output shows, one bit a Hook.
 using HookSet = std::uint8_t;
@@ -70,7 +72,7 @@ class ShownTables {
     TableBuilder builder;
     std::set<std::string> chains;
   };
-  void note_absent_tables(Ruleset& ruleset) const;
+  [[nodiscard]] std::vector<TableKind> absent() const;
 
   std::deque<Shown> tables_;
 };
