@@ -109,6 +109,11 @@ collect() {
   while [ -e "$folder" ] || [ "$folder" = boot ]; do folder=$folder-2; done
   mkdir "$folder" || exit 2
   save_all
+  # It may have gone away meanwhile, or its number may be that of another one.
+  if [ "$(stat -Lc %i "${namespace:-/proc/self/ns/net}" 2>/dev/null)" != "$inode" ]; then
+    rm -rf "./$folder"
+    return 0
+  fi
   inodes="$inodes $inode"
   {
     printf '{"name": %s, "folder": "%s"' "$(quoted "$2")" "$folder"
