@@ -127,6 +127,13 @@ bool Dialogue::timestamped() const {
   return end(Way::out).offer.timestamps && end(Way::out).heard.timestamps.has_value();
 }
 
+/// No segment is longer than the other end takes, or than this one's device.
+std::size_t Dialogue::longest_packet(Way sender) const {
+  const End& own = end(sender);
+  const std::size_t taken = own.heard.mss != 0 ? own.heard.mss : least_mss;
+  return std::min<std::size_t>(taken, own.offer.mss) + tcp_headers_bytes;
+}
+
 std::vector<std::uint8_t> Dialogue::tcp(std::size_t index, const wire::Ipv4Fields& ip,
                                         const Endpoints& ends) const {
   constexpr std::uint32_t client = 1000, server = 5000;
@@ -140,7 +147,7 @@ std::vector<std::uint8_t> Dialogue::tcp(std::size_t index, const wire::Ipv4Field
     f.timestamps = {out ? client_clock : server_clock, out ? server_clock : client_clock};
   }
   const std::size_t headers = tcp_headers_bytes + (stamps ? timestamps_bytes : 0);
-  const std::vector<std::uint8_t> asked = payload(headers);
+  const auto data = [&](Way from) { return payload(headers, longest_packet(from)); };
   switch (index) {
     case 0: f.sequence = client; return make_tcp(ip, f);
     case 1:
@@ -150,13 +157,12 @@ std::vector<std::uint8_t> Dialogue::tcp(std::size_t index, const wire::Ipv4Field
     case 2:
       f.sequence = client + 1, f.acknowledgement = server + 1;
       f.flags = TcpHeader::psh | TcpHeader::ack;
-      return make_tcp(ip, f, asked);
+      return make_tcp(ip, f, data(sender));
     default: {
       f.sequence = server + 1;
-      f.acknowledgement = client + 1 + static_cast<std::uint32_t>(asked.size());
+      f.acknowledgement = client + 1 + static_cast<std::uint32_t>(data(Way::out).size());
       f.flags = TcpHeader::psh | TcpHeader::ack;
-      const std::size_t mss = end(Way::back).heard.mss != 0 ? end(Way::back).heard.mss : least_mss;
-      return make_tcp(ip, f, payload(headers, mss + tcp_headers_bytes));
+      return make_tcp(ip, f, data(sender));
     }
   }
 }

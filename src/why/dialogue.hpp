@@ -40,7 +40,7 @@ struct TcpOffer {
 /// Makes the next packet of either end: for TCP the handshake and one exchange of data, for UDP and
 /// ICMP one exchange. The size asked for is that of the data, both ways; a UDP answer is empty, since
 /// only its program knows how long it is. TCP options are those of Linux: the answer takes up what
-/// both ends offer, the data has timestamps if both do.
+/// both ends offer, the data has timestamps if both do, and no segment is longer than the MSS.
 class Dialogue {
  public:
   explicit Dialogue(const Question& question) : question_(question) {}
@@ -68,6 +68,7 @@ class Dialogue {
                                               const Endpoints& ends) const;
   [[nodiscard]] wire::TcpFields syn(Way sender) const;
   [[nodiscard]] bool timestamped() const;
+  [[nodiscard]] std::size_t longest_packet(Way sender) const;
 
   const Question& question_;
   End ends_[2];

@@ -1,5 +1,8 @@
 // Every outcome of what is not known, one run of the conversation each.
+#include <fmt/format.h>
+
 #include <optional>
+#include <string>
 
 #include "why/conversation.hpp"
 
@@ -47,9 +50,7 @@ std::optional<std::vector<std::uint32_t>> next_script(const std::vector<Choice>&
   return std::nullopt;
 }
 
-}  // namespace
-
-Account explore(const host::Machine& machine, const Question& question) {
+Account explore_as_asked(const host::Machine& machine, const Question& question) {
   constexpr int most_runs = 64;
   Account first = converse(machine, question);
   auto script = next_script(first.choices);
@@ -68,6 +69,41 @@ Account explore(const host::Machine& machine, const Question& question) {
     name_unknown(first.choices.front(), first.unknown);
   }
   return first;
+}
+
+/// TCP sets DF to learn the MTU of the way, unless its namespace turns that off.
+/// Linux: net/ipv4/af_inet.c inet_create; net/ipv4/ip_output.c __ip_queue_xmit.
+bool tcp_learns_mtu(const host::Host& sender, const Question& question) {
+  const auto off = sender.sysctls.find("net.ipv4.ip_no_pmtu_disc");
+  return question.probe == Probe::tcp && question.size_bytes != 0 && !question.dont_fragment &&
+         (off == sender.sysctls.end() || off->second == "0");
+}
+
+/// Who sent what is too big hears of it. Of an answer's sender that is taken for granted.
+bool is_told_of_mtu(const Account& account) {
+  constexpr std::uint8_t fragmentation_needed = 4;
+  return account.verdict == Verdict::dropped &&
+         account.end.stop.reason == DropReason::PKT_TOO_BIG &&
+         (account.direction == Way::back || account.told_code == fragmentation_needed);
+}
+
+}  // namespace
+
+Account explore(const host::Machine& machine, const Question& question) {
+  if (!tcp_learns_mtu(machine.hosts[question.from], question))
+    return explore_as_asked(machine, question);
+  Question with_df = question;
+  with_df.dont_fragment = true;
+  Account account = explore_as_asked(machine, with_df);
+  if (!is_told_of_mtu(account)) return account;
+  Question smaller = with_df;
+  smaller.size_bytes = 0;
+  const std::string text = fmt::format(
+      "TCP, told that {} bytes are too many for {}, goes on with smaller segments",
+      question.size_bytes, machine.hosts[account.end.host].name);
+  account = explore_as_asked(machine, smaller);
+  account.assumed.push_back(text);
+  return account;
 }
 
 }  // namespace wayout::why
