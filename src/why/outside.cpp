@@ -91,7 +91,8 @@ OutsideAnswer answer_from_outside(const host::Machine& machine, host::DeviceRef 
     return lost(translated ? Cause::address(AddressCause::not_owned, router.device)
                            : Cause::nat(NatCause::not_translated, router.device));
   }
-  if (!translated && source.is_private())
+  // No router passes on what comes from a link-local address.
+  if (!translated && (source.is_private() || source.is_link_local()))
     return lost(Cause::nat(NatCause::not_translated, router.device));
   return routed_back();
 }

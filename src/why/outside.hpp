@@ -1,8 +1,8 @@
 // What lies beyond this machine, as far as one may assume it.
 //
 // An answer comes back if the source that left is an address of this host, or one that a rule chose
-// on purpose outside the uplink's subnets; it does not come back to a private source that is not
-// the uplink's own, nor to one on the uplink's subnet that nobody there answers for.
+// on purpose outside the uplink's subnets; it does not come back to a private or link-local source
+// that is not the uplink's own, nor to one on the uplink's subnet that nobody there answers for.
 #pragma once
 
 #include <optional>

@@ -32,6 +32,8 @@ TEST(AnswerFromOutside, FollowsTheRuleOfTheSurface) {
       {"10.1.0.1", false, true, "an address of the host, on another device"},
       {"10.1.0.2", false, false, "private, and not the uplink's"},
       {"192.168.7.7", false, false, "private, and not the uplink's"},
+      {"169.254.7.7", false, false, "link-local, which no router passes on"},
+      {"100.64.7.7", false, false, "shared address space"},
       {"172.16.0.1", true, true, "private, but a rule chose it on purpose"},
       {"198.51.100.77", true, false, "on-link, and owned by nobody"},
       {"198.51.100.77", false, false, "on-link, and owned by nobody"},

@@ -190,8 +190,12 @@ std::vector<std::string> Report::next_places() const {
   if (a_.verdict != Verdict::delivered || !a_.uplink) return {};
   const host::Host& host = machine_.hosts[a_.uplink->host];
   const std::string device = escaped(host.devices[a_.uplink->device].name);
-  return {fmt::format("everything on this machine is right; if it still fails, look beyond {} of {}: "
+  const bool all_read = std::ranges::all_of(
+      machine_.hosts, [](const host::Host& known) { return known.assumed.empty(); });
+  return {fmt::format("{}; if it still fails, look beyond {} of {}: "
                       "a firewall upstream, a cloud's source check, the far host itself",
+                      all_read ? "everything on this machine is right"
+                               : "nothing that was read of this machine is wrong (see what is assumed)",
                       device, name(a_.uplink->host)),
           fmt::format("tcpdump -ni {} host {}", shell_word(host.devices[a_.uplink->device].name),
                       answer_.question.to.text())};
