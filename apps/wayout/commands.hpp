@@ -15,6 +15,10 @@ inline constexpr int exit_usage = 2;
 /// space left, closed): half an answer must not pass for one.
 [[nodiscard]] bool write_out(const std::string& text);
 
+/// One line to standard error, with nothing in it that a terminal obeys. Where that is closed or full
+/// the line is lost; the exit status says it all the same.
+void complain(const std::string& message);
+
 /// CLI11's check of an argument that names a directory: "" when it is right.
 [[nodiscard]] std::string names_something(const std::string& argument);
 

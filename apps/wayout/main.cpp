@@ -17,6 +17,13 @@
 
 namespace {
 
+/// What is missing beside an option that there is not says less than that option.
+std::string unknown_option(const CLI::App& app) {
+  for (const std::string& word : app.remaining(true))
+    if (word.size() > 1 && word.starts_with('-')) return fmt::format("there is no option {}", word);
+  return "";
+}
+
 /// CLI11's own codes become the contract's: help and version 0, every usage error 2 in one line.
 int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
@@ -24,7 +31,8 @@ int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
     app.exit(error, text, text);
     return wayout::write_out(text.str()) ? 0 : wayout::exit_usage;
   }
-  fmt::print(stderr, "wayout: {}\n", error.what());
+  const std::string unknown = unknown_option(app);
+  wayout::complain(unknown.empty() ? error.what() : unknown);
   return wayout::exit_usage;
 }
 
@@ -32,15 +40,20 @@ int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
 std::string unknown_command(const char* word) {
   const std::string_view text(word);
   if (text.starts_with('-') || text == "why" || text == "snapshot") return "";
-  return fmt::format("there is no command \"{}\": why, snapshot", wayout::host::escaped(text));
+  return fmt::format("there is no command \"{}\": why, snapshot", text);
 }
 
 }  // namespace
 
+void wayout::complain(const std::string& message) {
+  const std::string line = fmt::format("wayout: {}\n", host::escaped(message));
+  (void)std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
 bool wayout::write_out(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (written && std::fflush(stdout) == 0) return true;
-  fmt::print(stderr, "wayout: standard output: {}\n", std::strerror(errno));
+  complain(fmt::format("standard output: {}", std::strerror(errno)));
   return false;
 }
 
@@ -49,9 +62,13 @@ std::string wayout::names_something(const std::string& argument) {
 }
 
 int main(int argc, char** argv) {
-  // Without it the next file that is opened would be taken for it.
+  // Without them the next files that are opened would be taken for them.
+  if (fcntl(STDERR_FILENO, F_GETFD) < 0) {
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0 && nowhere != STDERR_FILENO) dup2(nowhere, STDERR_FILENO);
+  }
   if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
-    fmt::print(stderr, "wayout: standard output is closed\n");
+    wayout::complain("standard output is closed");
     return wayout::exit_usage;
   }
   CLI::App app{"Where a container's packet ends, why, and what lifts it.", "wayout"};
@@ -65,7 +82,7 @@ int main(int argc, char** argv) {
   wayout::add_why(app, why);
   wayout::add_snapshot(app, snapshot);
   if (const std::string problem = argc > 1 ? unknown_command(argv[1]) : ""; !problem.empty()) {
-    fmt::print(stderr, "wayout: {}\n", problem);
+    wayout::complain(problem);
     return wayout::exit_usage;
   }
   try {

@@ -1,8 +1,5 @@
-#include <fmt/format.h>
-
 #include "commands.hpp"
 #include "host/collect.hpp"
-#include "host/escape.hpp"
 
 namespace wayout {
 
@@ -25,7 +22,7 @@ int run_snapshot(const SnapshotOptions& o) {
   const std::string directory = o.directory.empty() ? "wayout-snapshot" : o.directory;
   const Result<void> written = host::write_snapshot(directory);
   if (!written) {
-    fmt::print(stderr, "wayout: {}\n", host::escaped(written.error().text()));
+    complain(written.error().text());
     return exit_usage;
   }
   return write_out(directory + "\n") ? 0 : exit_usage;

@@ -1,11 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
 #include "commands.hpp"
-#include "host/escape.hpp"
 #include "host/find.hpp"
 #include "host/live/read.hpp"
 #include "host/snapshot/assume.hpp"
@@ -17,7 +18,7 @@ namespace wayout {
 namespace {
 
 int fail(const std::string& message) {
-  fmt::print(stderr, "wayout: {}\n", host::escaped(message));
+  complain(message);
   return exit_usage;
 }
 
@@ -28,7 +29,12 @@ struct Target {
 };
 
 Result<Target> parse_target(const std::string& text) {
-  const auto bad = [&] { return Error{.message = fmt::format("\"{}\" is no address, nor address:port", text)}; };
+  const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  const bool is_name = std::ranges::any_of(text, is_letter);
+  const auto bad = [&] {
+    return Error{.message = fmt::format("\"{}\" is no address, nor address:port{}", text,
+                                        is_name ? "; names are not looked up" : "")};
+  };
   if (const auto whole = wire::IpAddress::parse(text)) return Target{*whole, std::nullopt};
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos) return bad();
@@ -98,6 +104,12 @@ Result<std::uint32_t> find_or_assume_sender(host::Machine& machine, const WhyOpt
   return assumed;
 }
 
+/// Only a snapshot is searched for addresses: which namespaces a running system has is not all read.
+Error with_hint(const Error& error, const WhyOptions& o) {
+  if (!o.snapshot.empty() || !wire::IpAddress::parse(o.from)) return error;
+  return Error{.message = fmt::format("{}: FROM may be an address only with --snapshot", error.text())};
+}
+
 bool wants_colour() {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
@@ -132,9 +144,9 @@ int run_why(const WhyOptions& o) {
   if (!question) return fail(question.error().text());
   Result<host::Machine> machine = o.snapshot.empty() ? host::live::read({.about = {o.from}})
                                                      : host::snapshot::read(o.snapshot);
-  if (!machine) return fail(machine.error().text());
+  if (!machine) return fail(with_hint(machine.error(), o).text());
   const Result<std::uint32_t> from = find_or_assume_sender(*machine, o, question->source);
-  if (!from) return fail(from.error().text());
+  if (!from) return fail(with_hint(from.error(), o).text());
   question->from = *from;
 
   const why::Answer answer = why::answer(*machine, *question);

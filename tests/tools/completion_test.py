@@ -46,6 +46,12 @@ def main():
                "commands")
         expect(offered(directory, "wayout", "why", "web1", "--pro"), ["--proto"], "options")
         expect(offered(directory, "wayout", "why", "web1", "--proto", "i"), ["icmp"], "protocols")
+        expect(offered(directory, "wayout", "why", "--json", "web"), ["web1", "web2"],
+               "names behind an option")
+        expect(offered(directory, "wayout", "why", "--dport", "80", "web"), ["web1", "web2"],
+               "names behind an option's value")
+        expect(offered(directory, "wayout", "why", "web1", "--json", "web"), [""], "one name only")
+        expect(offered(directory, "wayout", "snapshot", "--ou"), ["--output"], "long options")
         subprocess.run(["bash", "-c", " ".join(f"eval 'true {word}';" for word in everything)],
                        cwd=directory, check=True)
         expect(os.listdir(directory), [], "files made by what was offered")

@@ -17,12 +17,25 @@ _wayout_offer() {
   done
 }
 
+# How many words behind `wayout why` are neither options nor their values.
+_wayout_given() {
+  local i given=0
+  for ((i = 2; i < COMP_CWORD; ++i)); do
+    case ${COMP_WORDS[i]} in
+      --proto | --dport | --sport | --size | --snapshot) ((++i)) ;;
+      -*) ;;
+      *) ((++given)) ;;
+    esac
+  done
+  echo "$given"
+}
+
 _wayout() {
   local word=$2 previous=$3
   COMPREPLY=()
   case $previous in
     --proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$word"); return ;;
-    --snapshot | -o)
+    --snapshot | -o | --output)
       compopt -o filenames 2>/dev/null # readline quotes what it inserts
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return
@@ -33,8 +46,8 @@ _wayout() {
   local words=
   case ${COMP_WORDS[1]}:$word in
     why:-*) words='--proto --dport --sport --size --df --snapshot --explain --json --help' ;;
-    why:*) ((COMP_CWORD == 2)) && _wayout_offer "$word" < <(_wayout_namespaces); return ;;
-    snapshot:*) words='-o --script --help' ;;
+    why:*) (($(_wayout_given) == 0)) && _wayout_offer "$word" < <(_wayout_namespaces); return ;;
+    snapshot:*) words='-o --output --script --help' ;;
     *) ((COMP_CWORD == 1)) && words='why snapshot --version --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

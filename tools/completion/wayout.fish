@@ -27,5 +27,5 @@ complete -c wayout -n $why -l snapshot -x -a '(__fish_complete_directories)' -d 
 complete -c wayout -n $why -l explain -d 'Every stage in full, and why the rules before did not match'
 complete -c wayout -n $why -l json -d 'Answer in JSON'
 
-complete -c wayout -n $snapshot -s o -x -a '(__fish_complete_directories)' -d 'Directory to write'
+complete -c wayout -n $snapshot -s o -l output -x -a '(__fish_complete_directories)' -d 'Directory to write'
 complete -c wayout -n $snapshot -l script -d 'Print a script that collects the same'
