@@ -7,6 +7,9 @@
 #include <cstring>
 #include <fstream>
 #include <system_error>
+#include <utility>
+
+#include "netfilter/prompt.hpp"
 
 namespace wayout::host {
 
@@ -65,6 +68,29 @@ std::string uncited(std::string_view text) {
   return result;
 }
 
+/// Four blanks or a tab before every line that is not empty, as code stands in Markdown.
+std::string_view block_indentation(std::string_view text) {
+  for (const std::string_view indentation : {"    ", "\t"}) {
+    bool any = false, all = true;
+    for_each_line(text, [&](std::string_view line, std::size_t) {
+      any |= line.starts_with(indentation);
+      all &= line.empty() || line.starts_with(indentation);
+      return all;
+    });
+    if (any && all) return indentation;
+  }
+  return "";
+}
+
+std::string unindented(std::string_view text, std::size_t by) {
+  std::string result;
+  for_each_line(text, [&](std::string_view line, std::size_t) {
+    result.append(line.substr(std::min(by, line.size()))) += '\n';
+    return true;
+  });
+  return result;
+}
+
 }  // namespace
 
 Result<void> strip_decoration(File& file) {
@@ -76,7 +102,19 @@ Result<void> strip_decoration(File& file) {
     return file.error_at(zero, "is no text: there is a zero byte");
   if (text.find("\x1b[") != std::string::npos) text = without_colours(text);
   while (is_cited(text)) text = uncited(text);
+  if (const auto indentation = block_indentation(text); !indentation.empty())
+    text = unindented(text, indentation.size());
   return {};
+}
+
+void strip_prompts(File& file) {
+  std::string result;
+  for_each_line(file.text, [&](std::string_view line, std::size_t) {
+    if (!netfilter::pasted_command(line)) result.append(line);
+    result += '\n';
+    return true;
+  });
+  file.text = std::move(result);
 }
 
 Error File::error_at(std::size_t offset, std::string message) const {

@@ -25,8 +25,12 @@ struct File {
 [[nodiscard]] Result<std::optional<File>> read_file(const std::filesystem::path& path);
 
 /// Takes away what terminals and mail programs add to a listing: colours (`ESC [ 1;32 m`, outside
-/// of double quotes), a byte order mark, a `>` before every line. Fails on what is no such text.
+/// of double quotes), a byte order mark, a `>` before every line, the indentation of a block. Fails
+/// on what is no such text.
 [[nodiscard]] Result<void> strip_decoration(File& file);
+
+/// Empties the lines that have a shell's prompt, for readers that do not know them.
+void strip_prompts(File& file);
 
 /// Calls visit(line, number) for every line, without its line end (LF or CRLF); numbers from 1.
 /// Stops when visit returns false.

@@ -125,12 +125,26 @@ table ip filter {
 	}
 }
 """
+BLOCKS = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A FORWARD -m set --match-set bad dst -j DROP
+COMMIT
+"""
+ENTRY = ("ipv4     2 tcp      6 431999 ESTABLISHED src=172.17.0.2 dst=8.8.8.8 sport=5000 dport=443 "
+         "src=8.8.8.8 dst=172.17.0.2 sport=443 dport=5000 [ASSURED] mark=0 use=1\n")
 SAVE = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
 PROMPT = "root@web1:~# "
 
 
 def coloured(text: str) -> str:
     return text.replace("eth0", "\x1b[36meth0\x1b[0m").replace("192.", "\x1b[1;35m192.")
+
+
+def block(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())
 
 
 def cited(text: str) -> str:
@@ -300,6 +314,22 @@ CASES = {
     "iptables: no such command": (BOX_ASKS, FORWARDS | {"iptables-nvL.txt":
                                                         f"bash: iptables: command not found\n{CHAINS}"}, 2,
                                   "iptables-nvL.txt:1:1: neither a chain nor a heading"),
+    # prompts and indentation
+    "iptables-save as a block of code": (
+        BOX_ASKS, FORWARDS | {"iptables-save.txt": block(SAVE + NAT)}, 0, "delivered"),
+    "everything as a block of code": (
+        BOX_ASKS, {name: block(text) for name, text in FORWARDS.items()} |
+        {"iptables-save.txt": "".join(f"\t{line}\n" for line in (SAVE + NAT).splitlines())}, 0, "delivered"),
+    "ipset with prompts": (
+        BOX_ASKS, FORWARDS | {"iptables-save.txt": NAT + BLOCKS, "ipset.txt":
+                              f"{PROMPT}ipset save\ncreate bad hash:ip family inet hashsize 1024 "
+                              f"maxelem 65536\nadd bad 8.8.8.8\n{PROMPT}\n"}, 1, "--match-set bad dst -j DROP"),
+    "conntrack with prompts": (
+        (*BOX_ASKS, "--sport", "5000"), FORWARDS | {"iptables-save.txt": NAT, "conntrack.txt":
+                                                    f"{PROMPT}conntrack -L -o extended\n{ENTRY}{PROMPT}\n"},
+        1, "conntrack"),
+    "conntrack, another text": (BOX_ASKS, FORWARDS | {"conntrack.txt": "bash: conntrack: not found\n"}, 2,
+                                "conntrack.txt:1:"),
     # files that are not read
     "a misspelt name": (BOX_ASKS, FORWARDS | {"iptables.txt": SAVE + NAT}, 1,
                         "iptables.txt is not read: no file of a snapshot has this name"),

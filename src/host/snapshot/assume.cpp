@@ -44,6 +44,14 @@ std::optional<Place> find_subnet(const Machine& machine, const wire::IpAddress& 
   return std::nullopt;
 }
 
+/// The first or the last address of a subnet that has such.
+bool is_no_hosts(const wire::IpAddress& address, const wire::Prefix& subnet) {
+  if (subnet.length >= 31 || !address.is_v4()) return false;
+  const std::uint32_t host_bits = ~std::uint32_t{0} >> subnet.length;
+  const std::uint32_t in_subnet = address.v4() & host_bits;
+  return in_subnet == 0 || in_subnet == host_bits;
+}
+
 /// A running veth whose other end was not read.
 bool leads_away(const Machine& machine, const Place& place, DeviceId device) {
   const link::Device& veth = machine.hosts[place.host].devices[device];
@@ -116,6 +124,12 @@ Result<std::uint32_t> assume_namespace(Machine& machine, const wire::IpAddress& 
   };
   std::optional<Place> place = find_subnet(machine, address);
   if (!place) return fail("and no bridge or veth its subnet");
+  const wire::Prefix subnet{place->gateway.peer, place->gateway.prefix_length};
+  if (is_no_hosts(address, subnet))
+    return Error{"", 0, 0, fmt::format("{} is the {} address of {}, which nobody sends from",
+                                       address.text(),
+                                       address == subnet.masked().address ? "network" : "broadcast",
+                                       subnet.masked().text())};
   find_veth(machine, address, *place);
   Host& outer = machine.hosts[place->host];
   if (place->veth == no_device)

@@ -110,6 +110,15 @@ class FolderReader {
     if (const auto file = open(name)) return keep(reader(*file)), true;
     return false;
   }
+  /// The same, by a reader of a lower room, which knows no prompts.
+  template <class Reader>
+  bool read_plain(const std::string& name, Reader reader) {
+    auto file = open(name);
+    if (!file) return false;
+    strip_prompts(*file);
+    keep(reader(*file));
+    return true;
+  }
 
   void read_devices() {
     const auto json = [&](const File& file) { return read_links_json(file, host_, book_); };
@@ -255,7 +264,7 @@ class FolderReader {
   }
 
   void read_ipsets() {
-    read_one("ipset.txt", [&](const File& file) -> Result<void> {
+    read_plain("ipset.txt", [&](const File& file) -> Result<void> {
       Result<netfilter::IpSets> sets = netfilter::read_ipset(file.text, file.name);
       if (!sets) return sets.error();
       host_.netfilter.sets = std::move(*sets);
@@ -264,7 +273,7 @@ class FolderReader {
   }
 
   void read_connections() {
-    const bool read = read_one("conntrack.txt", [&](const File& file) -> Result<void> {
+    const bool read = read_plain("conntrack.txt", [&](const File& file) -> Result<void> {
       Result<std::vector<conntrack::Connection>> listed =
           conntrack::read_listing(file.text, file.name);
       if (!listed) return listed.error();
