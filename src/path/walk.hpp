@@ -2,8 +2,8 @@
 //
 // walk() begins where a frame is received, send() where a process of this namespace hands an IP
 // packet down; both run into the same tail. Every line of the way is one stage that answers with a
-// Stop, and a packet can end only through end(). Where the way forks (bridged or up, local or
-// forwarded) the fork is one line.
+// Stop, and a packet that walks can end only through end(); one that waits for a neighbour, only in
+// Journey::fail_neighbour. Where the way forks (bridged or up, local or forwarded) it is one line.
 #pragma once
 
 #include "path/stack.hpp"
