@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "host/snapshot/folder_test.hpp"
 #include "host/snapshot/manifest.hpp"
@@ -55,6 +56,42 @@ TEST(Snapshot, ABareFolderIsOneNamespace) {
   EXPECT_THAT(host.assumed, Contains("the three default routing rules: there is no ip-rule.json"));
   EXPECT_THAT(host.assumed, Contains("no tracked connections: there is no conntrack.txt"));
   EXPECT_THAT(host.assumed, testing::Not(Contains(HasSubstr("iptables-save"))));
+}
+
+TEST(Snapshot, WhatIsNotReadIsNamed) {
+  TestFolder bare;
+  bare.write("ip-addr.json", one_device).write("ip-addr.txt", "").write("iptables.txt", "*filter\n");
+  bare.write("ip6tables-save.txt", "").write("c1/ip-addr.json", one_device);
+  const Result<Machine> machine = read(bare.path());
+  ASSERT_TRUE(machine) << machine.error().text();
+  std::vector<std::string> not_read;
+  for (const std::string& line : machine.value().hosts[0].assumed)
+    if (line.find("not read") != std::string::npos) not_read.push_back(line);
+  EXPECT_THAT(not_read,
+              ElementsAre("ip-addr.txt is not read beside ip-addr.json",
+                          "iptables.txt is not read: no file of a snapshot has this name",
+                          "the folder c1 is not read: no manifest.json names it"));
+
+  TestFolder many;
+  many.write("ip-addr.json", one_device);
+  for (char c = 'a'; c <= 'z'; ++c) many.write(std::string(1, c), "");
+  EXPECT_THAT(read(many.path()).value().hosts[0].assumed,
+              Contains("18 more files and folders are not read"));
+}
+
+TEST(Snapshot, ANamespaceThatWentAwayIsLeftOut) {
+  TestFolder folder;
+  folder.write("manifest.json", R"({"namespaces": [{"name": "host"}, {"name": "gone"}]})")
+      .write("host/ip-addr.json", one_device);
+  std::filesystem::create_directory(folder.path() / "gone");
+  const Result<Machine> machine = read(folder.path());
+  ASSERT_TRUE(machine) << machine.error().text();
+  ASSERT_THAT(machine.value().hosts, SizeIs(1));
+  EXPECT_THAT(machine.value().hosts[0].assumed, Contains(HasSubstr("gone is left out")));
+
+  folder.write("manifest.json", R"({"namespaces": [{"name": "gone"}]})");
+  EXPECT_THAT(error_of(folder), EndsWith("gone: holds no file of a snapshot"))
+      << "of one that is all there is nothing can be said";
 }
 
 TEST(Snapshot, PlainTextInAJsonFileIsReadAsSuch) {
