@@ -24,66 +24,71 @@ std::vector<std::uint32_t> numbers_of(const UnmodelledMatch& match) {
   return numbers;
 }
 
-/// Those next to a number that a rule asks for, and so on both sides of it, within what is likely.
-std::vector<std::uint32_t> around(const std::vector<std::uint32_t>& asked, std::uint32_t usual,
-                                  std::uint32_t least, std::uint32_t most) {
+/// What a number of the far end's may be: as it usually is, or as rules ask for it.
+struct Range {
+  std::uint32_t usual, least, most;
   std::vector<std::uint32_t> values = {usual};
-  for (const std::uint32_t number : asked)
-    for (const std::uint32_t value : {number - 1, number, number + 1, number + 2})
-      if (value >= least && value <= most && std::ranges::find(values, value) == values.end())
+  Cause by = {};           ///< the first rule that asks
+  std::uint32_t host = 0;  ///< and where it stands
+
+  /// Both sides of each number that the match asks for; a TTL is one less behind a router.
+  void add(const UnmodelledMatch& match, std::uint32_t on, Cause rule) {
+    for (const std::uint32_t number : numbers_of(match))
+      for (const std::uint32_t value : {number - 1, number, number + 1, number + 2}) {
+        if (value < least || value > most || std::ranges::find(values, value) != values.end())
+          continue;
+        if (values.size() == 1) host = on, by = rule;
         values.push_back(value);
-  return values;
-}
+      }
+  }
+  [[nodiscard]] std::uint32_t choose(Chance& chance) const {
+    if (values.size() == 1) return usual;
+    chance.on_host(host);
+    return values[chance.choose(by, static_cast<std::uint32_t>(values.size()))];
+  }
+};
 
 class Guess {
  public:
   Guess(Probe probe, Chance& chance) : probe_(probe), chance_(chance) {}
 
-  void ask(const netfilter::Rule& rule, Cause by) {
+  void ask(const netfilter::Rule& rule, std::uint32_t host, Cause by) {
     for (const netfilter::Match& match : rule.matches) {
-      if (const auto* kept = std::get_if<UnmodelledMatch>(&match)) number(*kept, by);
+      const auto* kept = std::get_if<UnmodelledMatch>(&match);
+      if (kept != nullptr && kept->name == "ttl") ttl_.add(*kept, host, by);
+      if (kept != nullptr && kept->name == "tcpmss" && probe_ == Probe::tcp)
+        mss_.add(*kept, host, by);
       const auto* tcp = std::get_if<TcpMatch>(&match);
-      if (tcp != nullptr && probe_ == Probe::tcp) option(tcp->option, by);
+      if (tcp != nullptr && probe_ == Probe::tcp) option(tcp->option, host, by);
     }
   }
-  [[nodiscard]] const Outsider& outsider() const { return outsider_; }
+  [[nodiscard]] Outsider outsider() {
+    outsider_.ttl = static_cast<std::uint8_t>(ttl_.choose(chance_));
+    outsider_.offer.mss = static_cast<std::uint16_t>(mss_.choose(chance_));
+    return outsider_;
+  }
 
  private:
-  void number(const UnmodelledMatch& match, Cause by) {
-    // More hops than about thirty nobody has behind him, and hardly anybody begins below 64.
-    if (match.name == "ttl" && !ttl_known_) {
-      const auto values = around(numbers_of(match), outsider_.ttl, 33, 255);
-      outsider_.ttl = static_cast<std::uint8_t>(one_of(values, by));
-      ttl_known_ = true;
-    }
-    if (match.name == "tcpmss" && probe_ == Probe::tcp && !mss_known_) {
-      const auto values = around(numbers_of(match), outsider_.offer.mss, 536, 8960);
-      outsider_.offer.mss = static_cast<std::uint16_t>(one_of(values, by));
-      mss_known_ = true;
-    }
-  }
-
   /// Those that not every TCP has; the MSS every one names.
-  void option(std::uint8_t kind, Cause by) {
+  void option(std::uint8_t kind, std::uint32_t host, Cause by) {
     constexpr std::uint8_t window_scale = 3, sack_permitted = 4, timestamps = 8;
     const bool varies = kind == window_scale || kind == sack_permitted || kind == timestamps;
     if (!varies || known_[kind]) return;
     known_[kind] = true;
+    chance_.on_host(host);
     if (chance_.choose(by, 2) == 0) return;
     if (kind == window_scale) outsider_.offer.window_scale.reset();
     if (kind == sack_permitted) outsider_.offer.sack = false;
     if (kind == timestamps) outsider_.offer.timestamps = false;
   }
 
-  std::uint32_t one_of(const std::vector<std::uint32_t>& values, Cause by) {
-    if (values.size() == 1) return values.front();
-    return values[chance_.choose(by, static_cast<std::uint32_t>(values.size()))];
-  }
-
   Probe probe_;
   Chance& chance_;
   Outsider outsider_;
-  bool ttl_known_ = false, mss_known_ = false, known_[9] = {};
+  // More hops than about thirty nobody has behind him, and hardly anybody begins below 64.
+  Range ttl_{.usual = Outsider().ttl, .least = 33, .most = 255};
+  Range mss_{.usual = TcpOffer().mss, .least = 536, .most = 8960};
+  bool known_[9] = {};
 };
 
 }  // namespace
@@ -91,14 +96,13 @@ class Guess {
 Outsider outsider(const host::Machine& machine, Probe probe, Chance& chance) {
   Guess guess(probe, chance);
   for (std::uint32_t h = 0; h < machine.hosts.size(); ++h) {
-    chance.on_host(h);
     const auto& rulesets = machine.hosts[h].netfilter.rulesets;
     for (std::uint8_t r = 0; r < rulesets.size(); ++r)
       for (std::uint8_t t = 0; t < rulesets[r].tables.size(); ++t)
         for (std::uint16_t c = 0; c < rulesets[r].tables[t].chains.size(); ++c) {
           const auto& rules = rulesets[r].tables[t].chains[c].rules;
           for (std::uint32_t i = 0; i < rules.size(); ++i)
-            guess.ask(rules[i], Cause::rule({r, t, c, i}));
+            guess.ask(rules[i], h, Cause::rule({r, t, c, i}));
         }
   }
   return guess.outsider();

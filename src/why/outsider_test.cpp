@@ -28,6 +28,13 @@ TEST(Outsider, WhatRulesAskOfItIsNotKnown) {
               undecided);
 }
 
+TEST(Outsider, EveryRuleThatAsksCounts) {
+  EXPECT_THAT(asked("-A FORWARD -i eth0 -m ttl --ttl-lt 5 -j DROP\n"
+                    "-A FORWARD -i eth0 -m ttl --ttl-gt 120 -j LOG\n"
+                    "-A FORWARD -i eth0 -m ttl --ttl-lt 50 -j DROP\n"),
+              testing::StartsWith("undecided: host: iptables -t filter -A FORWARD -i eth0 -m ttl"));
+}
+
 TEST(Outsider, WhatEveryEndHasIsKnown) {
   EXPECT_EQ(asked("-A FORWARD -i eth0 -p tcp -m tcp --tcp-flags SYN SYN ! --tcp-option 2 -j DROP\n"),
             "delivered");
