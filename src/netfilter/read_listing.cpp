@@ -15,8 +15,8 @@
 #include "netfilter/text/lines.hpp"
 #include "netfilter/text/listed.hpp"
 #include "netfilter/text/names.hpp"
+#include "netfilter/text/output_reader.hpp"
 #include "netfilter/text/section.hpp"
-#include "netfilter/text/shown_tables.hpp"
 
 namespace wayout::netfilter {
 namespace {
@@ -56,28 +56,16 @@ bool is_fragment_column(std::string_view word) {
   return word == "--" || word == "-f" || word == "!f";
 }
 
-class ListingReader {
+class ListingReader final : public text::OutputReader {
  public:
-  ListingReader(const std::string& file, const ReadOptions& options) : options_(options) {
-    ruleset_.backend = options.backend;
-    ruleset_.family = options.family;
-    ruleset_.file = file;
-  }
-
-  Result<Ruleset> read(std::string_view text) {
-    split(text);
-    for_lines(&ListingReader::show_chain);
-    for_lines(&ListingReader::read_line);
-    if (problem_.found()) return text::error_at(ruleset_.file, line_, problem_);
-    return std::move(tables_).finish(std::move(ruleset_));
-  }
+  using OutputReader::OutputReader;
 
  private:
   static bool is_chain(std::string_view line) { return line.starts_with("Chain "); }
 
   /// Headings stand between the outputs: before the first chain, behind an empty line, or behind
   /// the prompt of a shell.
-  void split(std::string_view text) {
+  void split(std::string_view text) override {
     constexpr std::size_t longest_line = 8192;  // some times what iptables can print
     text::Lines lines(text);
     bool in_chain = false;
@@ -100,25 +88,13 @@ class ListingReader {
     }
   }
 
-  void for_lines(void (ListingReader::*action)(std::string_view, text::TableBuilder&)) {
-    for (const text::Output& output : outputs_.list()) {
-      if (output.lines.empty()) continue;
-      text::TableBuilder& table = tables_.table(output.table(options_.table));
-      for (const text::NumberedLine& line : output.lines) {
-        if (problem_.found()) return;
-        line_ = line.number;
-        (this->*action)(line.text, table);
-      }
-    }
-  }
-
-  void show_chain(std::string_view line, text::TableBuilder& table) {
+  void show_chain(std::string_view line, text::TableBuilder& table) override {
     if (!is_chain(line)) return;
     std::string_view rest = line.substr(6);
     tables_.show(table.kind(), std::string(text::first_word(rest)), problem_);
   }
 
-  void read_line(std::string_view line, text::TableBuilder& table) {
+  void read_line(std::string_view line, text::TableBuilder& table) override {
     if (is_chain(line)) return read_chain(line, table);
     if (read_columns(line)) return;
     const auto row = read_row(line);
@@ -332,15 +308,9 @@ class ListingReader {
     if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.emplace_back(text);
   }
 
-  const ReadOptions& options_;
-  Ruleset ruleset_;
-  text::Outputs outputs_;
-  text::ShownTables tables_;
   std::string chain_;
   Columns columns_;
   std::vector<text::Word> words_;
-  Problem problem_;
-  std::uint32_t line_ = 0;
 };
 
 }  // namespace
