@@ -270,7 +270,7 @@ class ListingReader final : public text::OutputReader {
   /// The text of a target stands at the end of the line, and most often begins with its name.
   void keep_target_text(const Row& row, text::Listed& listed, Rule& rule) {
     const text::TargetExtension* extension = text::find_target(row.target, options_.family);
-    UnmodelledTarget target{std::string(row.target), std::move(listed.target),
+    KeptTarget target{std::string(row.target), std::move(listed.target),
                             extension != nullptr && extension->passes};
     if (listed.unknown_at_end && !listed.unknown.empty()) {
       text::Listed::Words& words = listed.unknown.back();
@@ -285,21 +285,21 @@ class ListingReader final : public text::OutputReader {
 
   void keep_unknown(const Row& row, const text::Listed& listed, Rule& rule) {
     for (const text::Listed::Words& words : listed.unknown) {
-      UnmodelledMatch match{words.front(), {}};
+      KeptMatch match{words.front(), {}};
       match.tokens.assign(words.begin() + 1, words.end());
       rule.matches.emplace_back(std::move(match));
     }
     keep_name("source", row.source, rule);
     keep_name("destination", row.destination, rule);
     if (!columns_.interfaces) {
-      rule.matches.emplace_back(UnmodelledMatch{std::string(interfaces_not_shown), {}});
+      rule.matches.emplace_back(KeptMatch{std::string(interfaces_not_shown), {}});
       note("a listing without -v does not show interfaces: the rules may ask for some");
     }
   }
 
   void keep_name(std::string_view side, std::string_view address, Rule& rule) {
     if (is_address(address) || address == "anywhere") return;
-    rule.matches.emplace_back(UnmodelledMatch{fmt::format("({} {})", side, address), {}});
+    rule.matches.emplace_back(KeptMatch{fmt::format("({} {})", side, address), {}});
     note("a listing without -n shows names instead of addresses");
   }
 

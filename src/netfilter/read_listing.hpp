@@ -21,9 +21,9 @@ namespace wayout::netfilter {
 [[nodiscard]] Result<Ruleset> read_listing(std::string_view text, const std::string& file,
                                            const ReadOptions& options = {});
 
-/// Name of the UnmodelledMatch of rules whose interfaces are not known.
+/// Name of the KeptMatch of rules whose interfaces are not known.
 inline constexpr std::string_view interfaces_not_shown = "(interfaces not shown)";
-/// Name of the UnmodelledTarget of the one rule in a built-in chain that the text does not show.
+/// Name of the KeptTarget of the one rule in a built-in chain that the text does not show.
 inline constexpr std::string_view chain_not_shown = "(chain not shown)";
 
 }  // namespace wayout::netfilter
