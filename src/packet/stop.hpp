@@ -214,6 +214,7 @@ enum class PacketCause : std::uint32_t {
   hotdrop,        ///< too short for the match that looked at it
   fragment,
   unknown_protocol,
+  too_many_rules,  ///< its rules call each other more often than we follow: not modelled
 };
 
 /// What configuration (or lack of it) decided: an index into the host, never a text.
@@ -273,7 +274,7 @@ class Cause {
   [[nodiscard]] constexpr Sysctl sysctl() const { return static_cast<Sysctl>(b_); }
   [[nodiscard]] constexpr RouteRef route() const { return {a_, b_}; }
   [[nodiscard]] constexpr RuleRef rule_ref() const {
-    return {small_, smaller_, static_cast<std::uint16_t>(b_), a_};
+    return {small_, smaller_, b_, a_};
   }
   constexpr bool operator==(const Cause&) const = default;
 

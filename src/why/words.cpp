@@ -97,6 +97,9 @@ const char* packet_phrase(PacketCause why) {
     case PacketCause::hotdrop: return "it is too short for a match that looked at it";
     case PacketCause::fragment: return "its fragments do not fit";
     case PacketCause::unknown_protocol: return "nobody takes this protocol";
+    case PacketCause::too_many_rules:
+      return "rules whose chains call each other so often that the packet is not followed to their "
+             "end";
     case PacketCause::none: break;
   }
   return "it is refused";
@@ -181,6 +184,7 @@ const char* cause_kind(const Cause& cause) {
                                                                                 : "device";
     case CauseKind::socket: return "socket";
     case CauseKind::packet:
+      if (static_cast<PacketCause>(cause.value()) == PacketCause::too_many_rules) return "unmodelled";
       return static_cast<PacketCause>(cause.value()) == PacketCause::ttl ? "ttl" : "packet";
     case CauseKind::unmodelled: return "unmodelled";
   }
