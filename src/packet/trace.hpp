@@ -32,7 +32,6 @@ enum class Did : std::uint8_t {
   routed,            ///< by: route; device: egress; address: next hop; value: RouteType
   source_chosen,     ///< address: source of a local packet; device
   source_validated,  ///< by: rp_filter sysctl, or none when off; device: ingress
-  forwarding_on,     ///< by: forwarding sysctl; device: ingress
   decremented,       ///< value: new TTL
   rewritten,         ///< by: rule; mark, TOS, MSS, …; value: the new value
   fragmented,        ///< value: pieces
@@ -40,8 +39,6 @@ enum class Did : std::uint8_t {
   resolved,          ///< address, device: neighbour known
   assumed_resolved,  ///< address, device: neighbour outside this machine, taken to answer
   asked_neighbour,   ///< address, device: ARP request sent, packet waits
-  generated,         ///< a packet made by this host: value: ICMP type << 8 | code, or 0xffff = RST
-  delivered,         ///< device: ingress; value: port
   assumed,           ///< by: what is not known; value: the outcome followed
   ended,             ///< the Stop
 };
@@ -91,8 +88,8 @@ class StepTrace {
   std::uint32_t host_ = 0;
 };
 
-/// Something that the packet met was not known, or is not modelled, and an outcome was taken: so its
-/// end is not sure, whatever it is.
+/// Something that the packet met was not known, or is not modelled, and an outcome was taken: so
+/// its end is not sure, whatever it is.
 struct Assumption {
   std::uint32_t packet = 0;  ///< Packet::number
   Cause by{};                ///< what is not known

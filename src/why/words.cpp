@@ -64,7 +64,6 @@ const char* device_phrase(DeviceCause why) {
     case DeviceCause::no_peer: return "leads into a namespace that cannot be read";
     case DeviceCause::other_host: return "got a frame for another MAC";
     case DeviceCause::no_handler: return "got a frame of a protocol nobody handles";
-    case DeviceCause::isolation: return "is a macvlan: it and its lower device never talk";
     case DeviceCause::no_remote: return "knows no remote for this MAC";
     case DeviceCause::unknown_vni: return "has no VXLAN of this VNI";
     case DeviceCause::no_vlan: return "has no device for this VLAN";
@@ -143,7 +142,6 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
       return fmt::format("the network behind {} does not know the source that it was given", device);
     case AddressCause::not_unicast:
       return "TCP goes to one host only, and this is a broadcast or multicast address";
-    case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }
   return "its address is refused";
