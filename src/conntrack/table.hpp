@@ -2,8 +2,8 @@
 //
 // Invariants: a confirmed connection is found under both of its (tuple, zone) keys; an unconfirmed
 // one under none; one that lost a clash under its reply key only. A ConnectionId stays valid as
-// long as a packet may hold it: what is erased or was never confirmed is freed by collect(), which
-// the path calls when no packet is under way. Time is handed in; nothing here reads a clock.
+// long as a packet may hold it: what is erased or was never confirmed is freed by collect(), for
+// whoever keeps a table when no packet is under way. Time is handed in; nothing here reads a clock.
 //
 // Not here: rewriting packets, choosing translated tuples (nat/).
 #pragma once

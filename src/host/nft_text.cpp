@@ -23,19 +23,8 @@ namespace {
 
 using nft_model::Effect;
 
-/// The words of a line without punctuation: `type filter hook ingress devices = { "a", "b" } …`.
-std::vector<std::string> words_of(std::string_view line) {
-  std::vector<std::string> words;
-  constexpr std::string_view separators = " \t\",;={}";
-  for (std::size_t at = 0;
-       (at = line.find_first_not_of(separators, at)) != std::string_view::npos;) {
-    const std::size_t end = line.find_first_of(separators, at);
-    words.emplace_back(line.substr(at, end - at));
-    if (end == std::string_view::npos) break;
-    at = end;
-  }
-  return words;
-}
+/// Words stand between these: `type filter hook ingress devices = { "a", "b" } …`.
+constexpr std::string_view punctuation = " \t\",;={}";
 
 struct Token {
   enum class Kind : std::uint8_t { word, quoted, mark, remark, line_end, text_end };
@@ -330,9 +319,9 @@ NftPlain read_nft_plain(const File& listing) {
   NftPlain result;
   std::string table, chain;
   for_each_line(listing.text, [&](std::string_view line, std::size_t) {
-    const std::vector<std::string> words = words_of(line);
+    const std::vector<std::string_view> words = split(line, punctuation);
     if (words.size() == 3 && words[0] == "table") {
-      table = words[1] + " " + words[2];
+      table = fmt::format("{} {}", words[1], words[2]);
       chain.clear();
     }
     if (words.size() == 2 && words[0] == "chain") chain = words[1];
@@ -341,8 +330,8 @@ NftPlain read_nft_plain(const File& listing) {
       result.dormant_tables.insert(table);
     if (words.size() < 2 || words[0] != "type") return true;
     const auto first = std::ranges::find_if(
-        words, [](const std::string& word) { return word == "device" || word == "devices"; });
-    const auto last = std::ranges::find(words, std::string("priority"));
+        words, [](std::string_view word) { return word == "device" || word == "devices"; });
+    const auto last = std::ranges::find(words, "priority");
     if (first != words.end() && first < last)
       result.chain_devices[table + " " + chain].assign(first + 1, last);
     return true;

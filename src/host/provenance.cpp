@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "host/file.hpp"
+#include "host/words.hpp"
 
 namespace wayout::host {
 
@@ -21,12 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Who = SysctlSource::Who;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 /// The dotted form: whichever of `.` and `/` comes first separates, and the other one is a part of
 /// a name (`net/ipv4/conf/eth0.10/rp_filter`).

@@ -201,11 +201,6 @@ std::string as_printed(std::string_view key) {
 Result<void> read_sysctls(const File& file, Host& host) {
   std::optional<Error> error;
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
-    const auto trimmed = [](std::string_view text) {
-      const std::size_t begin = text.find_first_not_of(" \t");
-      if (begin == std::string_view::npos) return std::string_view();
-      return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-    };
     line = trimmed(line);
     if (line.empty() || line.starts_with('#') || line.starts_with("sysctl: ")) return true;
     const std::size_t sign = line.find('=');

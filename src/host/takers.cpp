@@ -16,18 +16,6 @@ namespace wayout::host {
 
 namespace {
 
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  constexpr std::string_view blanks = " \t";
-  for (std::size_t at = 0; (at = line.find_first_not_of(blanks, at)) != std::string_view::npos;) {
-    const std::size_t end = line.find_first_of(blanks, at);
-    words.push_back(line.substr(at, end - at));
-    if (end == std::string_view::npos) break;
-    at = end;
-  }
-  return words;
-}
-
 /// The word after `key`; "" when there is none.
 std::string_view after(const std::vector<std::string_view>& words, std::string_view key) {
   for (std::size_t i = 0; i + 1 < words.size(); ++i)
@@ -141,7 +129,7 @@ Result<void> read_ipsec_policies(const File& file, Host& host) {
   std::optional<std::pair<wire::Prefix, wire::Prefix>> selector;
   std::optional<Error> error;
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
-    const std::vector<std::string_view> words = words_of(line);
+    const std::vector<std::string_view> words = split(line);
     if (line.starts_with("src ")) {
       const auto source = wire::Prefix::parse(after(words, "src"));
       const auto destination = wire::Prefix::parse(after(words, "dst"));
@@ -165,7 +153,7 @@ Result<void> read_ipvs(const File& file, Host& host) {
   std::string current;
   std::optional<Error> error;
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
-    const std::vector<std::string_view> words = words_of(line);
+    const std::vector<std::string_view> words = split(line);
     const auto fail = [&] {
       error = Error{file.name, number, 1, "expected a service or a server of /proc/net/ip_vs"};
       return false;
@@ -201,7 +189,7 @@ Result<void> read_ebtables(const File& file, Host& host) {
   EbtablesTable table;
   std::optional<Error> error;
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
-    const std::vector<std::string_view> words = words_of(line);
+    const std::vector<std::string_view> words = split(line);
     if (words.empty() || line.starts_with('#') || words[0] == "COMMIT") return true;
     if (line.starts_with('*')) {
       add_ebtables(table, host);

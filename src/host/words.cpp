@@ -51,6 +51,24 @@ void Words::fail(std::size_t at, std::string_view keyword, std::string_view word
                     : fmt::format("unexpected \"{}\" after {}", escaped(word), after));
 }
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+std::vector<std::string_view> split(std::string_view line, std::string_view separators) {
+  std::vector<std::string_view> words;
+  for (std::size_t at = 0;
+       (at = line.find_first_not_of(separators, at)) != std::string_view::npos;) {
+    const std::size_t end = line.find_first_of(separators, at);
+    words.push_back(line.substr(at, end - at));
+    if (end == std::string_view::npos) break;
+    at = end;
+  }
+  return words;
+}
+
 std::string shortened(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
   if (names.size() <= most) return fmt::format("{}", fmt::join(names, ", "));

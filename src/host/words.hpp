@@ -71,6 +71,12 @@ class Words {
   return netfilter::pasted_command(line).has_value();
 }
 
+/// The text without blanks at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+/// What stands between the separators, without what is empty.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view line,
+                                                  std::string_view separators = " \t");
+
 /// `a, b, c`; of many only the first few, and how many there are.
 [[nodiscard]] std::string shortened(const std::vector<std::string>& names);
 

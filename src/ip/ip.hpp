@@ -70,8 +70,12 @@ struct AnswerPolicy {
                                                const route::Interfaces& interfaces,
                                                const AnswerPolicy& policy, Chance& chance);
 
-/// The ICMP error that an error route answers with; none for blackhole or forwarding off.
-/// Fills the Stop of ip_error. Linux: net/ipv4/route.c ip_error.
+/// How a packet ends whose route is an error. The ICMP error that goes back is appended to
+/// `errors`; there is none for blackhole or while forwarding is off.
+/// Linux: net/ipv4/route.c ip_error.
+/// Ends: always. IP_INADDRERRORS (forwarding off), IP_INNOROUTES (no route, a rule `unreachable`),
+///   NOT_SPECIFIED (routes `blackhole`, `prohibit`, `unreachable`).
+/// Not modelled: its rate limit (ip_rt_error_burst).
 Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
 
 /// A packet of this host whose TTL is 0 is given the one that its route says, or `default_ttl`.
@@ -97,19 +101,20 @@ struct LocalPolicy {
   bool reflect_mark = false;           ///< net.ipv4.fwmark_reflect
 };
 
-/// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
-/// port and protocol unreachable.
-/// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
-/// Ends: delivered; NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; PKT_TOO_SMALL, NOT_SPECIFIED (cut
-///   short); UNHANDLED_PROTO, INVALID_PROTO (ICMP); IP_NOPROTO.
-/// Changes: packet (trimmed to UDP's own length).
-/// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP, which may have a handler; the answers to
-///   ICMP timestamps; options echoed in answers; what is quoted in an ICMP error.
+/// What became of a packet at its destination.
 struct LocalAnswer {
   Stop stop;                           ///< delivered, or dropped with NO_SOCKET and the like
   std::optional<Packet> reply;         ///< IP packet to send (source and destination set)
   std::optional<IcmpError> error;      ///< ICMP error to send instead
 };
+/// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
+/// port and protocol unreachable.
+/// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
+/// Ends: always. Delivered; NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; PKT_TOO_SMALL, NOT_SPECIFIED
+///   (cut short, a broadcast); UNHANDLED_PROTO, INVALID_PROTO (ICMP); IP_NOPROTO.
+/// Changes: packet (trimmed to UDP's own length).
+/// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP, which may have a handler; the answers to
+///   ICMP timestamps; options echoed in answers; what is quoted in an ICMP error.
 template <Trace T>
 LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T& trace);
 

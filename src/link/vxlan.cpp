@@ -106,11 +106,6 @@ std::optional<std::vector<std::uint8_t>> tunnel_too_big(const Packet& frame,
                             network.first(std::min(most_bytes - headers, network.size()))));
 }
 
-bool vxlan_listens(const Devices& devices, std::uint16_t port) {
-  return std::any_of(devices.list.begin(), devices.list.end(),
-                     [&](const Device& device) { return takes_port(device, port); });
-}
-
 template <Trace T>
 Stop vxlan_receive(Packet& packet, const Devices& devices, T& trace) {
   const auto drop = [](DropReason reason, Cause cause) {

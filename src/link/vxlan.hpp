@@ -43,9 +43,6 @@ inline constexpr std::uint32_t vxlan_overhead_bytes = 20 + 8 + 8 + 14;
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> tunnel_too_big(const Packet& frame,
                                                                       std::uint32_t room_bytes);
 
-/// True when a VXLAN device of this namespace that is up receives on this UDP port (host order).
-[[nodiscard]] bool vxlan_listens(const Devices& devices, std::uint16_t port);
-
 /// An IPv4 packet with a UDP datagram for a port that listens becomes the frame it carries, as
 /// received on the VXLAN device of its VNI (packet.device). What the outer packet learned is
 /// forgotten, its mark stays.

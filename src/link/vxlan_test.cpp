@@ -219,13 +219,5 @@ TEST(VxlanReceive, ExternalDevicesAreUndecided) {
   EXPECT_EQ(vxlan_receive(packet, devices, trace).fate, Fate::undecided);
 }
 
-TEST(VxlanListens, OnPortsOfDevicesThatAreUp) {
-  Devices devices = with_vxlan();
-  EXPECT_TRUE(vxlan_listens(devices, 4789));
-  EXPECT_FALSE(vxlan_listens(devices, 8472));
-  devices[vx].up = false;  // the socket is closed with the device
-  EXPECT_FALSE(vxlan_listens(devices, 4789));
-}
-
 }  // namespace
 }  // namespace wayout::link

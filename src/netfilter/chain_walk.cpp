@@ -67,11 +67,19 @@ Judgement judge(const Rule& rule, const Situation& at) {
   return judgement;
 }
 
+/// Of the rules that are walked again, those that only pass the packet on are told this often.
+constexpr std::uint64_t most_told_again = 10'000;
+
+/// One packet in one table. Every rule that is looked at costs one of `left_`.
 template <Trace T>
 class Walk {
  public:
   Walk(RuleRef chain, Situation at, T& trace)
-      : at_(at), trace_(trace), netfilter_(at.around.netfilter), built_in_(chain.chain) {
+      : at_(at),
+        trace_(trace),
+        netfilter_(at.around.netfilter),
+        built_in_(chain.chain),
+        left_(netfilter_.compiled.counters + most_rules_again) {
     at_.rule = chain;
     at_.rule.rule = 0;
     calls().clear();
@@ -84,6 +92,8 @@ class Walk {
         if (!return_to_caller()) return policy();
         continue;
       }
+      if (left_-- == 0)
+        return Stop::end(Fate::undecided, at_.stage(), Cause::packet(PacketCause::too_many_rules));
       const Rule& rule = chain.rules[at_.rule.rule];
       const Outcome outcome = settle(rule, judge(rule, at_));
       if (outcome == Outcome::drop) return at_.drop(Cause::packet(PacketCause::hotdrop));
@@ -107,10 +117,10 @@ class Walk {
     if (judgement.outcome == Outcome::yes) return Outcome::yes;
     if (judgement.outcome == Outcome::unknown && matters(rule, judgement)) {
       const std::uint32_t matches = at_.changes.chance.explores() ? choose(judgement) : 0;
-      tell(Did::assumed, matches);
+      tell_assumed(matches);
       if (matches != 0) return judgement.otherwise;
     }
-    tell(Did::rule_missed, judgement.part);
+    tell_passing(Did::rule_missed, judgement.part);
     return judgement.outcome == Outcome::drop ? Outcome::drop : Outcome::no;
   }
 
@@ -134,10 +144,10 @@ class Walk {
 
   Verdict matched(const Rule& rule) {
     count(netfilter_.counter_of(at_.rule));
-    tell(Did::rule_matched, std::to_underlying(effect_of(rule.target)));
+    tell_match(effect_of(rule.target));
     const Verdict verdict = act(rule.target, at_);
     if (verdict.rewritten) tell(Did::rewritten, *verdict.rewritten);
-    if (verdict.assumed) tell(Did::assumed, 0);
+    if (verdict.assumed) tell_assumed(0);
     return verdict;
   }
 
@@ -149,7 +159,7 @@ class Walk {
       return;
     }
     if (verdict.kind == Verdict::Kind::jump) calls().push_back(at_.rule);
-    at_.rule.chain = static_cast<std::uint16_t>(std::get<JumpTarget>(rule.target).chain);
+    at_.rule.chain = std::get<JumpTarget>(rule.target).chain;
     at_.rule.rule = 0;
   }
 
@@ -179,24 +189,38 @@ class Walk {
     counters.bytes += std::as_const(at_.packet).network().size();
   }
 
+  [[nodiscard]] Step step(Did did, std::uint32_t value) const {
+    return {.stage = at_.stage(),
+            .did = did,
+            .hook = at_.hook,
+            .device = at_.hook == Hook::output || at_.hook == Hook::postrouting ? at_.devices.out
+                                                                                : at_.devices.in,
+            .value = value,
+            .by = cause(),
+            .packet = at_.packet.number};
+  }
   void tell(Did did, std::uint32_t value) {
-    if constexpr (T::tells) {
-      trace_.step({.stage = at_.stage(),
-                   .did = did,
-                   .hook = at_.hook,
-                   .device = at_.hook == Hook::output || at_.hook == Hook::postrouting
-                                 ? at_.devices.out
-                                 : at_.devices.in,
-                   .value = value,
-                   .by = cause(),
-                   .packet = at_.packet.number});
-    }
+    if constexpr (T::tells) trace_.step(step(did, value));
+  }
+  /// What changes nothing, and is not told for ever.
+  void tell_passing(Did did, std::uint32_t value) {
+    if (left_ >= most_rules_again - most_told_again) tell(did, value);
+  }
+  void tell_match(RuleEffect effect) {
+    const bool passing = effect == RuleEffect::go_on || effect == RuleEffect::jump ||
+                         effect == RuleEffect::goto_ || effect == RuleEffect::return_;
+    const auto value = std::to_underlying(effect);
+    passing ? tell_passing(Did::rule_matched, value) : tell(Did::rule_matched, value);
+  }
+  void tell_assumed(std::uint32_t taken) {
+    assume(step(Did::assumed, taken), at_.changes.assumed, trace_);
   }
 
   Situation at_;  ///< with the rule that is being judged
   T& trace_;
   const Netfilter& netfilter_;
-  std::uint16_t built_in_;
+  std::uint32_t built_in_;
+  std::uint64_t left_;
 };
 
 }  // namespace

@@ -99,6 +99,53 @@ TEST(ChainWalk, UnknownIsAskedFor) {
   EXPECT_EQ(matched.asked[0].options, 2U);
 }
 
+/// Each of `count` chains jumps to the next one, twice; the last one is empty.
+std::string doubling(int count) {
+  std::string chains, rules;
+  const auto name = [](int i) { return "D" + std::to_string(i); };
+  for (int i = 0; i <= count; ++i) chains += ":" + name(i) + " - [0:0]\n";
+  for (int i = 0; i < count; ++i)
+    for (int twice = 0; twice < 2; ++twice) rules += "-A " + name(i) + " -j " + name(i + 1) + "\n";
+  return "*filter\n:FORWARD ACCEPT [0:0]\n" + chains + "-A FORWARD -j D0\n" + rules + "COMMIT\n";
+}
+
+TEST(ChainWalk, WhatDoublesIsNotFollowedForEver) {
+  TestBench few(doubling(10));
+  Packet packet = TestBench::forwarded_udp();
+  EXPECT_FALSE(few.run(Hook::forward, packet));
+  EXPECT_EQ(few.counted(TableKind::filter, "FORWARD", 0), 1U);
+
+  TestBench many(doubling(22));
+  Packet lost = TestBench::forwarded_udp();
+  StepTrace trace;
+  const Stop stop = many.run(Hook::forward, lost, trace);
+  EXPECT_EQ(stop.fate, Fate::undecided);
+  EXPECT_EQ(stop.cause, Cause::packet(PacketCause::too_many_rules));
+  EXPECT_LE(trace.steps().size(), 11'000U);
+  TestBench quiet(doubling(22));
+  Packet again = TestBench::forwarded_udp();
+  EXPECT_EQ(quiet.run(Hook::forward, again).cause, stop.cause) << "whoever listens";
+}
+
+TEST(ChainWalk, ALongChainIsWalkedToItsEnd) {
+  std::string rules = "*filter\n:FORWARD ACCEPT [0:0]\n";
+  for (int i = 0; i < 320'000; ++i) rules += "-A FORWARD -s 192.0.2.1/32\n";
+  TestBench bench(rules + "-A FORWARD -j DROP\nCOMMIT\n");
+  Packet packet = TestBench::forwarded_udp();
+  EXPECT_EQ(bench.run(Hook::forward, packet).fate, Fate::dropped);
+}
+
+TEST(ChainWalk, AnyNumberOfChains) {
+  std::string text = "*filter\n:FORWARD ACCEPT [0:0]\n";
+  for (int i = 0; i < 70'000; ++i) text += ":N" + std::to_string(i) + " - [0:0]\n";
+  TestBench bench(text + "-A FORWARD -j N69999\n-A N69999 -j DROP\n-A N4463 -j ACCEPT\nCOMMIT\n");
+  Packet packet = TestBench::forwarded_udp();
+  const Stop stop = bench.run(Hook::forward, packet);
+  EXPECT_EQ(stop.fate, Fate::dropped);
+  EXPECT_EQ(stop.cause, Cause::rule(bench.ref(TableKind::filter, "N69999", 1)));
+  EXPECT_GT(stop.cause.rule_ref().chain, 65'535U);
+}
+
 TEST(ChainWalk, NobodyIsAskedWhatDecidesNothing) {
   EXPECT_THAT(explore("-A FORWARD -m limit --limit 3/hour -j LOG\n-A FORWARD -m limit --limit 3/hour\n",
                       {}).asked,

@@ -32,15 +32,14 @@ bool concerns(const ForeignHook& foreign, const Situation& at) {
 
 template <Trace T>
 void meet_foreign(const HookFunction& function, const Situation& at, T& trace) {
-  if constexpr (T::tells) {
-    const ForeignHook& foreign = at.around.netfilter.foreign[function.foreign];
-    if (!concerns(foreign, at)) return;
-    trace.step({.stage = Stage::nf_hook_slow,
-                .did = Did::assumed,
-                .hook = at.hook,
-                .by = Cause::unmodelled(foreign.unmodelled),
-                .packet = at.packet.number});
-  }
+  const ForeignHook& foreign = at.around.netfilter.foreign[function.foreign];
+  if (!concerns(foreign, at)) return;
+  assume({.stage = Stage::nf_hook_slow,
+          .did = Did::assumed,
+          .hook = at.hook,
+          .by = Cause::unmodelled(foreign.unmodelled),
+          .packet = at.packet.number},
+         at.changes.assumed, trace);
 }
 
 /// A table's chain at its hook; also one of NAT's.
@@ -164,7 +163,7 @@ void for_each_chain(const Netfilter& netfilter, Visit&& visit) {
     for (std::size_t t = 0; t < tables.size(); ++t) {
       for (std::size_t c = 0; c < tables[t].chains.size(); ++c)
         visit(RuleRef{static_cast<std::uint8_t>(r), static_cast<std::uint8_t>(t),
-                      static_cast<std::uint16_t>(c)},
+                      static_cast<std::uint32_t>(c)},
               tables[t].chains[c]);
     }
   }
@@ -175,13 +174,14 @@ void for_each_chain(const Netfilter& netfilter, Visit&& visit) {
 State initial_state(const Netfilter& netfilter) {
   assert(netfilter.compiled.done);
   State state;
+  state.recent.resize(netfilter.compiled.recent_lists);
   state.counters.reserve(netfilter.compiled.counters);
   for_each_chain(netfilter, [&](RuleRef, const Chain& chain) {
     for (const Rule& rule : chain.rules) {
       state.counters.push_back(rule.counters);
       for (const Match& match : rule.matches)
         if (const auto* recent = std::get_if<RecentMatch>(&match))
-          state.recent[recent->name].load(*recent);
+          state.recent[recent->list].load(*recent);
     }
     state.counters.push_back(chain.counters);
   });

@@ -77,7 +77,7 @@ struct PortDoubt {
 struct State {
   std::vector<Counters> counters;         ///< at Netfilter::counter_of()
   std::unordered_map<std::uint64_t, LimitBucket> limits;  ///< by counter << 8 | match
-  std::unordered_map<std::string, RecentTable> recent;    ///< by name
+  std::vector<RecentTable> recent;        ///< at RecentMatch::list
   /// By TableKind: nft runs before legacy after all; none: that has not mattered yet.
   std::array<std::optional<bool>, 5> nft_first;
   std::vector<RuleRef> calls;             ///< scratch of the chain walk: where to return to
@@ -119,6 +119,7 @@ struct Writable {
   conntrack::Table& connections;
   Chance& chance;
   std::vector<Packet>& made;
+  std::vector<Assumption>& assumed;
   std::int64_t now_ms = 0;
 };
 
@@ -143,10 +144,11 @@ struct Cursor {
 /// Linux: net/netfilter/core.c nf_hook_slow; net/ipv4/netfilter/ip_tables.c ipt_do_table;
 ///   nf_nat_core.c nf_nat_inet_fn.
 /// Ends: NETFILTER_DROP at nf_hook_slow (legacy) or nft_do_chain (iptables-nft) with the rule or
-///   policy as cause, or PacketCause::hotdrop; what conntrack and nat end.
-/// Changes: packet (NAT, marks, MSS), counters, connections, made, cursor.
-/// Not modelled: a ForeignHook or an UnmodelledTarget that is met is told as Did::assumed (by
-///   Cause::unmodelled or the rule) and the packet goes on; the teller makes it "undecided".
+///   policy as cause, or PacketCause::hotdrop; Fate::undecided for chains without end
+///   (chain_walk.hpp); what conntrack and nat end.
+/// Changes: packet (NAT, marks, TOS, TTL, MSS), counters, connections, made, assumed, cursor.
+/// Not modelled: a ForeignHook, or a KeptTarget that is not run, is told as Did::assumed (by
+///   Cause::unmodelled or the rule), kept in Writable::assumed, and the packet goes on.
 template <Trace T>
 Stop run(Hook hook, Packet& packet, HookDevices devices, const Surroundings& around,
          Writable& changes, Cursor& cursor, T& trace);

@@ -1,7 +1,9 @@
 #include "netfilter/hooks.hpp"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 
 #include "netfilter/evaluate.hpp"
@@ -63,7 +65,7 @@ Registered registered_at(const Netfilter& netfilter, Hook hook) {
       if (chain == nullptr) continue;
       const RuleRef ref{.ruleset = static_cast<std::uint8_t>(r),
                         .table = static_cast<std::uint8_t>(t),
-                        .chain = static_cast<std::uint16_t>(chain - tables[t].chains.data()),
+                        .chain = static_cast<std::uint32_t>(chain - tables[t].chains.data()),
                         .rule = RuleRef::policy};
       (tables[t].kind == TableKind::nat ? at.nat : at.plain)
           .push_back({.priority = table_priority(tables[t].kind, backend, hook), .chain = ref});
@@ -176,13 +178,46 @@ std::uint32_t place_counters(const std::vector<Ruleset>& rulesets, Compiled& com
   return next;
 }
 
+/// Turns the words by which rules name things into numbers.
+class Numbering {
+ public:
+  explicit Numbering(const IpSets& sets) : sets_(sets) {}
+
+  void number(Rule& rule) {
+    for (Match& match : rule.matches)
+      std::visit([this](auto& kind) { number(kind); }, match);
+    if (auto* kept = std::get_if<KeptTarget>(&rule.target))
+      kept->does = kept_change(kept->name, kept->tokens);
+  }
+  /// How many there are.
+  [[nodiscard]] std::uint32_t recent_lists() const {
+    return static_cast<std::uint32_t>(lists_.size());
+  }
+
+ private:
+  template <class Other>
+  void number(Other&) {}
+  void number(KeptMatch& match) { match.asks = kept_question(match.name, match.tokens); }
+  void number(SetMatch& match) {
+    const IpSet* set = sets_.find(match.set);
+    match.position = set == nullptr ? SetMatch::not_there
+                                    : static_cast<std::uint32_t>(set - sets_.list.data());
+  }
+  void number(RecentMatch& match) {
+    match.list = lists_.try_emplace(match.name, recent_lists()).first->second;
+  }
+
+  const IpSets& sets_;
+  std::unordered_map<std::string, std::uint32_t> lists_;
+};
+
 /// Linux: each module's checkentry that calls nf_ct_netns_get.
 bool needs_conntrack(const Match& match) {
   constexpr std::string_view others[] = {"cluster", "connbytes", "connlabel", "connlimit",
                                          "helper"};
-  const auto* unmodelled = std::get_if<UnmodelledMatch>(&match);
-  if (unmodelled != nullptr)
-    return std::find(std::begin(others), std::end(others), unmodelled->name) != std::end(others);
+  const auto* kept = std::get_if<KeptMatch>(&match);
+  if (kept != nullptr)
+    return std::find(std::begin(others), std::end(others), kept->name) != std::end(others);
   return std::holds_alternative<ConntrackMatch>(match) ||
          std::holds_alternative<ConnmarkMatch>(match);
 }
@@ -190,11 +225,19 @@ bool needs_conntrack(const Match& match) {
 bool needs_conntrack(const Target& target) {
   const auto* ct = std::get_if<CtTarget>(&target);
   if (ct != nullptr) return !ct->notrack;
-  const auto* unmodelled = std::get_if<UnmodelledTarget>(&target);
-  if (unmodelled != nullptr)
-    return unmodelled->name == "CONNSECMARK" || unmodelled->name == "SYNPROXY";
+  const auto* kept = std::get_if<KeptTarget>(&target);
+  if (kept != nullptr) return kept->name == "CONNSECMARK" || kept->name == "SYNPROXY";
   return std::holds_alternative<NatTarget>(target) ||
          std::holds_alternative<ConnmarkTarget>(target);
+}
+
+std::uint32_t number_rules(Netfilter& netfilter) {
+  Numbering numbering(netfilter.sets);
+  for (Ruleset& ruleset : netfilter.rulesets)
+    for (Table& table : ruleset.tables)
+      for (Chain& chain : table.chains)
+        for (Rule& rule : chain.rules) numbering.number(rule);
+  return numbering.recent_lists();
 }
 
 }  // namespace
@@ -222,6 +265,7 @@ Result<void> compile(Netfilter& netfilter) {
     compiled.nat_chains[static_cast<std::size_t>(hook)] = std::move(at.nat);
   }
   compiled.counters = place_counters(netfilter.rulesets, compiled);
+  compiled.recent_lists = number_rules(netfilter);
   compiled.done = true;
   netfilter.compiled = std::move(compiled);
   return {};

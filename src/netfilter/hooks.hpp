@@ -49,12 +49,14 @@ struct Compiled {
   /// stand behind those of the last rule.
   std::vector<std::vector<std::vector<std::uint32_t>>> counter_base;
   std::uint32_t counters = 0;                           ///< how many there are
+  std::uint32_t recent_lists = 0;                       ///< how many lists `-m recent` has
 };
 
 struct Netfilter;
 
-/// Fill `netfilter.compiled`. Call after the last change to the rest of it, and again after every
-/// further one.
+/// Fill `netfilter.compiled`, and what rules are asked by in place of words: the numbers of kept
+/// matches and targets, of sets and of `recent` lists. Call after the last change to the rest of
+/// it, and again after every further one.
 /// Among equal priorities the function registered later runs first: a later ruleset before an
 /// earlier one, or when that is not known (Netfilter::unknown_order) legacy before nft, as a pair;
 /// something foreign, whose time of registration nobody knows, before both.

@@ -208,17 +208,17 @@ bool needs_conntrack(Target target) {
 TEST(Hooks, WhatTurnsConntrackOn) {
   EXPECT_TRUE(needs_conntrack(ConntrackMatch{}));
   EXPECT_TRUE(needs_conntrack(ConnmarkMatch{}));
-  EXPECT_TRUE(needs_conntrack(UnmodelledMatch{.name = "connlimit", .tokens = {}}));
+  EXPECT_TRUE(needs_conntrack(KeptMatch{.name = "connlimit", .tokens = {}}));
   EXPECT_FALSE(needs_conntrack(MarkMatch{}));
-  EXPECT_FALSE(needs_conntrack(UnmodelledMatch{.name = "socket", .tokens = {}}));
+  EXPECT_FALSE(needs_conntrack(KeptMatch{.name = "socket", .tokens = {}}));
 
   EXPECT_TRUE(needs_conntrack(NatTarget{}));
   EXPECT_TRUE(needs_conntrack(ConnmarkTarget{}));
   EXPECT_TRUE(needs_conntrack(CtTarget{.zone = 5}));
-  EXPECT_TRUE(needs_conntrack(UnmodelledTarget{.name = "SYNPROXY", .tokens = {}}));
+  EXPECT_TRUE(needs_conntrack(KeptTarget{.name = "SYNPROXY", .tokens = {}}));
   EXPECT_FALSE(needs_conntrack(CtTarget{.notrack = true}));
   EXPECT_FALSE(needs_conntrack(LogTarget{}));
-  EXPECT_FALSE(needs_conntrack(UnmodelledTarget{.name = "TPROXY", .tokens = {}}));
+  EXPECT_FALSE(needs_conntrack(KeptTarget{.name = "TPROXY", .tokens = {}}));
 }
 
 }  // namespace

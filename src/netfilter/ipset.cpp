@@ -176,13 +176,22 @@ const IpSet* IpSets::find(std::string_view name) const {
   return at == list.end() ? nullptr : &*at;
 }
 
+void IpSets::link() {
+  for (IpSet& set : list) {
+    for (SetElement& element : set.elements) {
+      const IpSet* member = element.set.empty() ? nullptr : find(element.set);
+      if (member != nullptr) element.member = static_cast<std::uint32_t>(member - list.data());
+    }
+  }
+}
+
 SetAnswer ipset_contains(const IpSets& sets, const IpSet& set, const SetMatch& match,
                          const SetQuestion& packet) {
   if (set.parts != std::vector{SetPart::set}) return ask_one(set, match, packet);
   // A list of sets: the first member that holds the packet. Lists do not hold lists.
   bool unknown = false;
   for (const SetElement& element : set.elements) {
-    const IpSet* member = sets.find(element.set);
+    const IpSet* member = sets.member(element);
     const SetAnswer answer =
         member == nullptr ? SetAnswer::unknown : ask_one(*member, match, packet);
     if (answer == SetAnswer::yes) return SetAnswer::yes;

@@ -31,6 +31,7 @@ struct SetElement {
   bool wildcard = false;                  ///< `interface` is the beginning of a name
   std::uint32_t mark = 0;
   std::string set;                        ///< list:set
+  std::optional<std::uint32_t> member;    ///< its position in IpSets::list; by IpSets::link()
   bool nomatch = false;
   bool has_timeout = false;
 };
@@ -63,7 +64,14 @@ struct IpSet {
 struct IpSets {
   std::vector<IpSet> list;
   bool known = false;                     ///< the sets were read (else a set is not known, not absent)
+  /// Null: there is none of this name.
   [[nodiscard]] const IpSet* find(std::string_view name) const;
+  /// The set that this element of a list names; null when it names none that is there.
+  [[nodiscard]] const IpSet* member(const SetElement& element) const {
+    return element.member ? &list[*element.member] : nullptr;
+  }
+  /// Find the members of lists. Call after the last change of `list`.
+  void link();
 };
 
 /// What a set may look at of a packet, both its sides.

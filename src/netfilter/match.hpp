@@ -59,7 +59,7 @@ Outcome ask(const MarkMatch& match, const Situation& at);
 
 // What is kept in words (match_kept.cpp): rpfilter, length, ttl, tos, dscp, pkttype and tcpmss are
 // asked, of the others the outcome is not known.
-Outcome ask(const UnmodelledMatch& match, const Situation& at);
+Outcome ask(const KeptMatch& match, const Situation& at);
 
 // What happened before (match_history.cpp). When chance explores, nobody knows what happened before:
 // then these answer `unknown` and change nothing.

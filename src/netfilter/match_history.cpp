@@ -17,7 +17,7 @@ Outcome ask(const RecentMatch& match, const Situation& at) {
   const auto ttl = static_cast<std::uint8_t>(at.ip().ttl + (forwarded ? 1 : 0));
   const wire::IpAddress address =
       match.by_destination ? at.ip().destination_address() : at.ip().source_address();
-  RecentTable& table = at.changes.state.recent[match.name];
+  RecentTable& table = at.changes.state.recent[match.list];
   return outcome(table.matches(match, address, ttl, at.changes.now_ms));
 }
 

@@ -73,7 +73,7 @@ bool looks_at_port(const IpSets& sets, const IpSet& set, const SetMatch& match, 
   for (std::size_t i = 0; i < set.parts.size() && i < match.source.size(); ++i)
     if (set.parts[i] == SetPart::port && match.source[i] == source) return true;
   return std::any_of(set.elements.begin(), set.elements.end(), [&](const SetElement& element) {
-    const IpSet* member = element.set.empty() ? nullptr : sets.find(element.set);
+    const IpSet* member = sets.member(element);
     return member != nullptr && looks_at_port(sets, *member, match, source);
   });
 }
@@ -91,7 +91,7 @@ void add_borders(const IpSets& sets, const IpSet& set, std::set<std::uint32_t>& 
     const PortSet::Range range{element.port_low, element.port_high};
     if (ports_alone) rows.add(range);
     else add(range);
-    if (const IpSet* member = element.set.empty() ? nullptr : sets.find(element.set))
+    if (const IpSet* member = sets.member(element))
       add_borders(sets, *member, borders);
   }
   for (const PortSet::Range& range : rows.ranges()) add(range);
@@ -119,8 +119,8 @@ Outcome ask_about_port(const IpSets& sets, const IpSet& set, const SetMatch& mat
 
 Outcome ask(const SetMatch& match, const Situation& at) {
   const IpSets& sets = at.around.netfilter.sets;
-  const IpSet* set = sets.find(match.set);
-  if (set == nullptr) return Outcome::unknown;
+  if (match.position == SetMatch::not_there) return Outcome::unknown;
+  const IpSet* set = &sets.list[match.position];
   const SetQuestion question = question_about(at);
   for (const bool source : {true, false}) {
     const auto& port = source ? question.source_port : question.destination_port;

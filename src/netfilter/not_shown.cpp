@@ -19,7 +19,7 @@ Chain& add_chain(Table& table, Hook hook) {
   return chain;
 }
 
-UnmodelledTarget unknown_target() { return {std::string(table_not_shown), {}, false}; }
+KeptTarget unknown_target() { return {std::string(table_not_shown), {}, false}; }
 
 Table filter_not_shown() {
   Table table{TableKind::filter, {}};
@@ -37,7 +37,7 @@ Table nat_not_shown() {
     if (hook == Hook::input) continue;
     Rule& rule = chain.rules.emplace_back();
     if (hook == Hook::postrouting) {
-      rule.matches.emplace_back(UnmodelledMatch{std::string(table_not_shown), {}});
+      rule.matches.emplace_back(KeptMatch{std::string(table_not_shown), {}});
       rule.target = NatTarget{};
     } else {
       AddrtypeMatch to_this_host;
@@ -66,10 +66,10 @@ void add_tables_of(Ruleset& listing, Ruleset&& other) {
 }
 
 bool is_of_table_not_shown(const Rule& rule) {
-  const auto* target = std::get_if<UnmodelledTarget>(&rule.target);
+  const auto* target = std::get_if<KeptTarget>(&rule.target);
   if (target != nullptr) return target->name == table_not_shown;
   return std::ranges::any_of(rule.matches, [](const Match& match) {
-    const auto* unmodelled = std::get_if<UnmodelledMatch>(&match);
+    const auto* unmodelled = std::get_if<KeptMatch>(&match);
     return unmodelled != nullptr && unmodelled->name == table_not_shown;
   });
 }

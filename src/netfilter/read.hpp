@@ -3,7 +3,7 @@
 //
 // Reading is a pure function of the text. It gives the whole ruleset or an Error with line and
 // column, never a part. What iptables-restore refuses is refused; a match or target that we do not
-// evaluate is kept (UnmodelledMatch, UnmodelledTarget) in the words iptables-save has for it. What a
+// evaluate is kept (KeptMatch, KeptTarget) in the words iptables-save has for it. What a
 // text cannot tell (a listing without interfaces, a table that only `nft` can show) is said in
 // Ruleset::notes, and stands in the rules as a match or target that is not modelled.
 // Printing: print.hpp. IP sets: read_ipset.hpp.

@@ -131,6 +131,7 @@ class IpsetReader {
     if (problem_.found()) return text::error_at(file_, line_, problem_);
     for (IpSet& set : sets_.list)
       set.index();
+    sets_.link();
     return std::move(sets_);
   }
 

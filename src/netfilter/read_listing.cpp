@@ -15,8 +15,8 @@
 #include "netfilter/text/lines.hpp"
 #include "netfilter/text/listed.hpp"
 #include "netfilter/text/names.hpp"
+#include "netfilter/text/output_reader.hpp"
 #include "netfilter/text/section.hpp"
-#include "netfilter/text/shown_tables.hpp"
 
 namespace wayout::netfilter {
 namespace {
@@ -56,28 +56,16 @@ bool is_fragment_column(std::string_view word) {
   return word == "--" || word == "-f" || word == "!f";
 }
 
-class ListingReader {
+class ListingReader final : public text::OutputReader {
  public:
-  ListingReader(const std::string& file, const ReadOptions& options) : options_(options) {
-    ruleset_.backend = options.backend;
-    ruleset_.family = options.family;
-    ruleset_.file = file;
-  }
-
-  Result<Ruleset> read(std::string_view text) {
-    split(text);
-    for_lines(&ListingReader::show_chain);
-    for_lines(&ListingReader::read_line);
-    if (problem_.found()) return text::error_at(ruleset_.file, line_, problem_);
-    return std::move(tables_).finish(std::move(ruleset_));
-  }
+  using OutputReader::OutputReader;
 
  private:
   static bool is_chain(std::string_view line) { return line.starts_with("Chain "); }
 
   /// Headings stand between the outputs: before the first chain, behind an empty line, or behind
   /// the prompt of a shell.
-  void split(std::string_view text) {
+  void split(std::string_view text) override {
     constexpr std::size_t longest_line = 8192;  // some times what iptables can print
     text::Lines lines(text);
     bool in_chain = false;
@@ -102,25 +90,13 @@ class ListingReader {
     }
   }
 
-  void for_lines(void (ListingReader::*action)(std::string_view, text::TableBuilder&)) {
-    for (const text::Output& output : outputs_.list()) {
-      if (output.lines.empty()) continue;
-      text::TableBuilder& table = tables_.table(output.table(options_.table));
-      for (const text::NumberedLine& line : output.lines) {
-        if (problem_.found()) return;
-        line_ = line.number;
-        (this->*action)(line.text, table);
-      }
-    }
-  }
-
-  void show_chain(std::string_view line, text::TableBuilder& table) {
+  void show_chain(std::string_view line, text::TableBuilder& table) override {
     if (!is_chain(line)) return;
     std::string_view rest = line.substr(6);
     tables_.show(table.kind(), std::string(text::first_word(rest)), problem_);
   }
 
-  void read_line(std::string_view line, text::TableBuilder& table) {
+  void read_line(std::string_view line, text::TableBuilder& table) override {
     if (is_chain(line)) return read_chain(line, table);
     if (read_columns(line)) return;
     const auto row = read_row(line);
@@ -296,7 +272,7 @@ class ListingReader {
   /// The text of a target stands at the end of the line, and most often begins with its name.
   void keep_target_text(const Row& row, text::Listed& listed, Rule& rule) {
     const text::TargetExtension* extension = text::find_target(row.target, options_.family);
-    UnmodelledTarget target{std::string(row.target), std::move(listed.target),
+    KeptTarget target{std::string(row.target), std::move(listed.target),
                             extension != nullptr && extension->passes};
     if (listed.unknown_at_end && !listed.unknown.empty()) {
       text::Listed::Words& words = listed.unknown.back();
@@ -311,21 +287,21 @@ class ListingReader {
 
   void keep_unknown(const Row& row, const text::Listed& listed, Rule& rule) {
     for (const text::Listed::Words& words : listed.unknown) {
-      UnmodelledMatch match{words.front(), {}};
+      KeptMatch match{words.front(), {}};
       match.tokens.assign(words.begin() + 1, words.end());
       rule.matches.emplace_back(std::move(match));
     }
     keep_name("source", row.source, rule);
     keep_name("destination", row.destination, rule);
     if (!columns_.interfaces) {
-      rule.matches.emplace_back(UnmodelledMatch{std::string(interfaces_not_shown), {}});
+      rule.matches.emplace_back(KeptMatch{std::string(interfaces_not_shown), {}});
       note("a listing without -v does not show interfaces: the rules may ask for some");
     }
   }
 
   void keep_name(std::string_view side, std::string_view address, Rule& rule) {
     if (is_address(address) || address == "anywhere") return;
-    rule.matches.emplace_back(UnmodelledMatch{fmt::format("({} {})", side, address), {}});
+    rule.matches.emplace_back(KeptMatch{fmt::format("({} {})", side, address), {}});
     note("a listing without -n shows names instead of addresses");
   }
 
@@ -334,15 +310,9 @@ class ListingReader {
     if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.emplace_back(text);
   }
 
-  const ReadOptions& options_;
-  Ruleset ruleset_;
-  text::Outputs outputs_;
-  text::ShownTables tables_;
   std::string chain_;
   Columns columns_;
   std::vector<text::Word> words_;
-  Problem problem_;
-  std::uint32_t line_ = 0;
 };
 
 }  // namespace

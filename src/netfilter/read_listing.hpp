@@ -34,9 +34,9 @@ void add_tables_not_shown(Ruleset& ruleset);
 /// The rule is one of those.
 [[nodiscard]] bool is_of_table_not_shown(const Rule& rule);
 
-/// Name of the UnmodelledMatch of rules whose interfaces are not known.
+/// Name of the KeptMatch of rules whose interfaces are not known.
 inline constexpr std::string_view interfaces_not_shown = "(interfaces not shown)";
-/// Name of the UnmodelledTarget of the one rule in a built-in chain that the text does not show.
+/// Name of the KeptTarget of the one rule in a built-in chain that the text does not show.
 inline constexpr std::string_view chain_not_shown = "(chain not shown)";
 /// Name of the match and the target of rules in a table that is not shown.
 inline constexpr std::string_view table_not_shown = "(table not shown)";

@@ -109,11 +109,11 @@ TEST(RuleListing, WhatIsNotShownIsNotGuessed) {
   const auto ruleset = read("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n-A FORWARD -j ACCEPT\n");
   ASSERT_TRUE(ruleset);
   const Table& filter = ruleset->tables[0];
-  const auto& jump = std::get<UnmodelledTarget>(filter.at(Hook::forward)->rules[0].target);
+  const auto& jump = std::get<KeptTarget>(filter.at(Hook::forward)->rules[0].target);
   EXPECT_EQ(jump.name, "DOCKER-USER");
   EXPECT_FALSE(jump.passes);
   ASSERT_EQ(filter.at(Hook::input)->rules.size(), 1U);
-  EXPECT_EQ(std::get<UnmodelledTarget>(filter.at(Hook::input)->rules[0].target).name,
+  EXPECT_EQ(std::get<KeptTarget>(filter.at(Hook::input)->rules[0].target).name,
             chain_not_shown);
   EXPECT_THAT(ruleset->notes,
               ElementsAre("filter: the chain INPUT is not shown",
@@ -228,7 +228,7 @@ ACCEPT     all  --  0.0.0.0/0            0.0.0.0/0
 )");
   ASSERT_TRUE(ruleset) << ruleset.error().text();
   const Rule& rule = ruleset->tables[0].at(Hook::forward)->rules[0];
-  EXPECT_EQ(std::get<UnmodelledMatch>(rule.matches.at(0)).name, interfaces_not_shown);
+  EXPECT_EQ(std::get<KeptMatch>(rule.matches.at(0)).name, interfaces_not_shown);
   EXPECT_THAT(ruleset->notes, Contains(HasSubstr("without -v")));
 }
 

@@ -8,33 +8,18 @@
 #include "netfilter/read_listing.hpp"
 #include "netfilter/text/command.hpp"
 #include "netfilter/text/lines.hpp"
+#include "netfilter/text/output_reader.hpp"
 #include "netfilter/text/section.hpp"
-#include "netfilter/text/shown_tables.hpp"
 
 namespace wayout::netfilter {
 namespace {
 
-using text::Problem;
-
-class RuleListingReader {
+class RuleListingReader final : public text::OutputReader {
  public:
-  RuleListingReader(const std::string& file, const ReadOptions& options) : options_(options) {
-    ruleset_.backend = options.backend;
-    ruleset_.family = options.family;
-    ruleset_.file = file;
-  }
-
-  /// A rule may jump to a chain that is shown further down, so chains come before rules.
-  Result<Ruleset> read(std::string_view text) {
-    split(text);
-    for_lines(&RuleListingReader::show_chain);
-    for_lines(&RuleListingReader::read_line);
-    if (problem_.found()) return text::error_at(ruleset_.file, line_, problem_);
-    return std::move(tables_).finish(std::move(ruleset_));
-  }
+  using OutputReader::OutputReader;
 
  private:
-  void split(std::string_view text) {
+  void split(std::string_view text) override {
     text::Lines lines(text);
     while (lines.next() && !problem_.found()) {
       line_ = lines.number();
@@ -58,20 +43,8 @@ class RuleListingReader {
     }
   }
 
-  void for_lines(void (RuleListingReader::*action)(text::TableBuilder&)) {
-    for (const text::Output& output : outputs_.list()) {
-      if (output.lines.empty()) continue;
-      text::TableBuilder& table = tables_.table(output.table(options_.table));
-      for (const text::NumberedLine& line : output.lines) {
-        if (problem_.found()) return;
-        line_ = line.number;
-        text::split_words(line.text, 1, words_);
-        (this->*action)(table);
-      }
-    }
-  }
-
-  void show_chain(text::TableBuilder& table) {
+  void show_chain(std::string_view line, text::TableBuilder& table) override {
+    text::split_words(line, 1, words_);
     const std::string& command = words_[0].text;
     if (command != "-P" && command != "-N" && command != "-A") {
       return problem_.report(1, fmt::format("{} is no line of iptables -S", command));
@@ -80,7 +53,8 @@ class RuleListingReader {
     tables_.show(table.kind(), words_[1].text, problem_);
   }
 
-  void read_line(text::TableBuilder& table) {
+  void read_line(std::string_view line, text::TableBuilder& table) override {
+    text::split_words(line, 1, words_);
     if (words_[0].text == "-N") return;
     if (words_[0].text == "-P") return read_policy(table);
     const text::CommandContext context{options_.family, table.kind(), table, true};
@@ -101,13 +75,7 @@ class RuleListingReader {
     table.set_counters(words_[1].text, *counters);
   }
 
-  const ReadOptions& options_;
-  Ruleset ruleset_;
-  text::Outputs outputs_;
-  text::ShownTables tables_;
   std::vector<text::Word> words_;
-  Problem problem_;
-  std::uint32_t line_ = 0;
 };
 
 }  // namespace

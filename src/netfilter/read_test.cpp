@@ -171,14 +171,14 @@ COMMIT
             "-j TARPIT --honeypot");
   EXPECT_EQ(print_rule(input, input.rules[1], wire::Family::ipv4),
             "-A INPUT -p udp -m condition --condition \"night shift\" -m udp --dport 53 -j ACCEPT");
-  EXPECT_TRUE(std::holds_alternative<UnmodelledMatch>(input.rules[0].matches[0]));
-  EXPECT_FALSE(std::get<UnmodelledTarget>(input.rules[0].target).passes);
+  EXPECT_TRUE(std::holds_alternative<KeptMatch>(input.rules[0].matches[0]));
+  EXPECT_FALSE(std::get<KeptTarget>(input.rules[0].target).passes);
 }
 
 TEST(ReadSave, TargetsThatOnlyReportArePassed) {
   const auto passes = [](const std::string& rule) {
     const auto ruleset = read_save("*mangle\n-A FORWARD -p tcp " + rule + "\nCOMMIT\n", "rules");
-    return std::get<UnmodelledTarget>(ruleset->tables[0].chains[2].rules[0].target).passes;
+    return std::get<KeptTarget>(ruleset->tables[0].chains[2].rules[0].target).passes;
   };
   EXPECT_TRUE(passes("-j NFLOG"));
   EXPECT_TRUE(passes("-j CHECKSUM --checksum-fill"));

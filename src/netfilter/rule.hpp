@@ -1,8 +1,10 @@
 // iptables rules as data: rulesets, tables, chains, rules, matches, targets.
 //
 // One Ruleset is what one `iptables-save` prints: the legacy tables or those of iptables-nft. What
-// we do not model is kept as its tokens (UnmodelledMatch, UnmodelledTarget) so that it prints back
-// and can be blamed, never dropped. Reading: read.hpp; printing: print.hpp; running: evaluate.hpp.
+// has no struct of its own is kept in its words (KeptMatch, KeptTarget), so that it prints back and
+// can be blamed, never dropped; a few of those are run (kept.hpp).
+// What only compile() (hooks.hpp) fills in is said so; everything else is as read.
+// Reading: read.hpp; printing: print.hpp; running: evaluate.hpp.
 #pragma once
 
 #include <array>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "nat/map.hpp"
+#include "netfilter/kept.hpp"
 #include "packet/ids.hpp"
 #include "packet/port_set.hpp"
 #include "wire/address.hpp"
@@ -84,10 +87,12 @@ struct LimitMatch {
   std::uint32_t burst = 5;
 };
 struct SetMatch {
+  static constexpr std::uint32_t not_there = 0xffffffff;
   std::string set;
   std::vector<bool> source;                     ///< one a dimension: true = src, false = dst
   bool invert = false;
   std::vector<std::string> extra;               ///< --return-nomatch, --packets-gt …: as written
+  std::uint32_t position = not_there;           ///< of the set in IpSets::list; by compile()
 };
 struct RecentMatch {
   enum class Mode : std::uint8_t { set, rcheck, update, remove };
@@ -98,6 +103,7 @@ struct RecentMatch {
   std::string name = "DEFAULT";
   bool by_destination = false;                  ///< --rdest
   wire::IpAddress mask = {};                    ///< default all ones
+  std::uint32_t list = 0;                       ///< position in State::recent; by compile()
 };
 struct OwnerMatch {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> uid, gid;
@@ -116,16 +122,17 @@ struct PhysdevMatch {
   bool is_in = false, is_out = false, is_bridged = false;
   bool invert_is_in = false, invert_is_out = false, invert_is_bridged = false;
 };
-/// Any other match, in words. Of most the outcome is not known; match_kept.cpp asks some.
-struct UnmodelledMatch {
+/// Any other match, in words. Of most the outcome is not known.
+struct KeptMatch {
   std::string name;
   std::vector<std::string> tokens;              ///< the words after `-m name`, as iptables-save has them
+  KeptQuestion asks = {};                       ///< by compile()
 };
 
 using Match = std::variant<TcpMatch, UdpMatch, IcmpMatch, ConntrackMatch, CommentMatch,
                            AddrtypeMatch, MultiportMatch, MarkMatch, ConnmarkMatch, LimitMatch,
                            SetMatch, RecentMatch, OwnerMatch, IprangeMatch, MacMatch, PhysdevMatch,
-                           UnmodelledMatch>;
+                           KeptMatch>;
 
 // ---------------------------------------------------------------- targets
 
@@ -175,15 +182,16 @@ struct NatTarget {
 };
 struct TcpmssTarget { bool clamp_to_pmtu = false; std::uint16_t mss = 0; };
 /// Any other target. `passes`: it is known to continue and to change nothing that decides the way.
-struct UnmodelledTarget {
+struct KeptTarget {
   std::string name;
-  std::vector<std::string> tokens;
+  std::vector<std::string> tokens;               ///< the words after `-j name`
   bool passes = false;
+  KeptChange does = {};                          ///< by compile()
 };
 
 using Target = std::variant<NoTarget, AcceptTarget, DropTarget, ReturnTarget, JumpTarget,
                             RejectTarget, LogTarget, MarkTarget, ConnmarkTarget, CtTarget,
-                            NatTarget, TcpmssTarget, UnmodelledTarget>;
+                            NatTarget, TcpmssTarget, KeptTarget>;
 
 // ---------------------------------------------------------------- rules, chains, tables
 

@@ -80,8 +80,8 @@ RuleEffect effect(const ConnmarkTarget&) { return RuleEffect::mark; }
 RuleEffect effect(const CtTarget& t) { return t.notrack ? RuleEffect::notrack : RuleEffect::go_on; }
 RuleEffect effect(const NatTarget&) { return RuleEffect::nat; }
 RuleEffect effect(const TcpmssTarget&) { return RuleEffect::go_on; }
-RuleEffect effect(const UnmodelledTarget& t) {
-  return t.name == "NFQUEUE" || t.name == "QUEUE" ? RuleEffect::queue : RuleEffect::go_on;
+RuleEffect effect(const KeptTarget& t) {
+  return std::holds_alternative<QueueChange>(t.does) ? RuleEffect::queue : RuleEffect::go_on;
 }
 
 }  // namespace
@@ -95,9 +95,9 @@ RuleEffect effect_of(const Target& target) {
 }
 
 bool only_counts(const Target& target) {
-  const auto* unmodelled = std::get_if<UnmodelledTarget>(&target);
+  const auto* kept = std::get_if<KeptTarget>(&target);
   return std::holds_alternative<NoTarget>(target) || std::holds_alternative<LogTarget>(target) ||
-         (unmodelled != nullptr && unmodelled->passes);
+         (kept != nullptr && kept->passes);
 }
 
 }  // namespace wayout::netfilter

@@ -131,8 +131,8 @@ TEST(Target, NetmapKeepsTheHostPart) {
 TEST(Target, OnlyCounting) {
   EXPECT_TRUE(only_counts(NoTarget{}));
   EXPECT_TRUE(only_counts(LogTarget{}));
-  EXPECT_TRUE(only_counts(UnmodelledTarget{.name = "NFLOG", .tokens = {}, .passes = true}));
-  EXPECT_FALSE(only_counts(UnmodelledTarget{.name = "TPROXY", .tokens = {}}));
+  EXPECT_TRUE(only_counts(KeptTarget{.name = "NFLOG", .tokens = {}, .passes = true}));
+  EXPECT_FALSE(only_counts(KeptTarget{.name = "TPROXY", .tokens = {}}));
   EXPECT_FALSE(only_counts(MarkTarget{}));
   EXPECT_FALSE(only_counts(ReturnTarget{}));
 }

@@ -114,7 +114,7 @@ class TestBench {
     for (std::size_t t = 0; t < tables.size(); ++t) {
       if (tables[t].kind == kind)
         return {ruleset, static_cast<std::uint8_t>(t),
-                static_cast<std::uint16_t>(tables[t].find(chain)),
+                static_cast<std::uint32_t>(tables[t].find(chain)),
                 number == 0 ? RuleRef::policy : number - 1};
     }
     require(false, "no such table");
@@ -124,7 +124,7 @@ class TestBench {
   [[nodiscard]] Surroundings surroundings() const {
     return {netfilter, devices, interfaces, fib, conntrack_config, {.default_ttl = default_ttl}};
   }
-  Writable writable() { return {state, connections, chance, made, now_ms}; }
+  Writable writable() { return {state, connections, chance, made, assumed, now_ms}; }
 
   Netfilter netfilter;
   link::Devices devices;
@@ -135,6 +135,7 @@ class TestBench {
   conntrack::Table connections;
   Chance chance{1};
   std::vector<Packet> made;
+  std::vector<Assumption> assumed;
   std::int64_t now_ms = 1'000'000;
   std::uint8_t default_ttl = 64;
   std::optional<HookDevices> hook_devices;  ///< not those of the routed way

@@ -27,7 +27,7 @@ struct RuleRef {
   static constexpr std::uint32_t policy = 0xffffffff;
   std::uint8_t ruleset = 0;   ///< position in Netfilter::rulesets
   std::uint8_t table = 0;     ///< position in Ruleset::tables
-  std::uint16_t chain = 0;    ///< position in Table::chains
+  std::uint32_t chain = 0;    ///< position in Table::chains
   std::uint32_t rule = 0;     ///< position in Chain::rules (number printed - 1)
   constexpr bool operator==(const RuleRef&) const = default;
 };

@@ -27,7 +27,7 @@ TEST(Stop, OnlyTheZeroStopGoesOn) {
 }
 
 TEST(Cause, RuleAndPolicyComeBackWhole) {
-  const RuleRef rule{.ruleset = 1, .table = 2, .chain = 300, .rule = 70000};
+  const RuleRef rule{.ruleset = 1, .table = 2, .chain = 80000, .rule = 70000};
   EXPECT_EQ(Cause::rule(rule).kind(), CauseKind::rule);
   EXPECT_EQ(Cause::rule(rule).rule_ref(), rule);
   const RuleRef policy{.ruleset = 0, .table = 3, .chain = 1, .rule = RuleRef::policy};

@@ -3,7 +3,7 @@
 // A Step is plain data: which stage, what it did, on which device, by which line of configuration.
 // The sentences are made in why/. A Trace is whatever has `tells` and `step(const Step&)`: NoTrace
 // compiles to nothing, StepTrace keeps everything. Stages are templates over it, instantiated for
-// these two in their .cpp.
+// these two in their .cpp. What makes the outcome uncertain is kept whoever listens: assume().
 #pragma once
 
 #include <concepts>
@@ -32,7 +32,6 @@ enum class Did : std::uint8_t {
   routed,            ///< by: route; device: egress; address: next hop; value: RouteType
   source_chosen,     ///< address: source of a local packet; device
   source_validated,  ///< by: rp_filter sysctl, or none when off; device: ingress
-  forwarding_on,     ///< by: forwarding sysctl; device: ingress
   decremented,       ///< value: new TTL
   rewritten,         ///< by: rule; mark, TOS, MSS, …; value: the new value
   fragmented,        ///< value: pieces
@@ -40,8 +39,6 @@ enum class Did : std::uint8_t {
   resolved,          ///< address, device: neighbour known
   assumed_resolved,  ///< address, device: neighbour outside this machine, taken to answer
   asked_neighbour,   ///< address, device: ARP request sent, packet waits
-  generated,         ///< a packet made by this host: value: ICMP type << 8 | code, or 0xffff = RST
-  delivered,         ///< device: ingress; value: port
   assumed,           ///< by: what is not known; value: the outcome followed
   ended,             ///< the Stop
 };
@@ -90,5 +87,20 @@ class StepTrace {
   std::vector<Step> steps_;
   std::uint32_t host_ = 0;
 };
+
+/// Something that the packet met was not known, or is not modelled, and an outcome was taken: so
+/// its end is not sure, whatever it is.
+struct Assumption {
+  std::uint32_t packet = 0;  ///< Packet::number
+  Cause by{};                ///< what is not known
+  bool operator==(const Assumption&) const = default;
+};
+
+/// Keep what `step`, a Did::assumed, says was assumed, and tell it to those who listen.
+template <Trace T>
+void assume(const Step& step, std::vector<Assumption>& assumed, T& trace) {
+  assumed.push_back({step.packet, step.by});
+  if constexpr (T::tells) trace.step(step);
+}
 
 }  // namespace wayout

@@ -35,10 +35,7 @@ Stop redirect_frame(Packet& packet, DeviceId bridge, Stack& stack, T& trace) {
   auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
   if (!probe.routing.error && probe.routing.type == RouteType::unicast &&
       probe.routing.egress == bridge) {
-    const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
-    const wire::IpAddress next_hop =
-        probe.routing.gateway.is_set() ? probe.routing.gateway : ip->destination_address();
-    const auto found = stack.state.neighbours.entries.find({bridge, next_hop});
+    const auto found = stack.state.neighbours.entries.find({bridge, next_hop(probe)});
     if (found != stack.state.neighbours.entries.end() && link::nud_valid(found->second.state)) {
       ethernet->destination = found->second.mac;
       packet.bridged_dnat = true;

@@ -13,10 +13,6 @@
 namespace wayout::path {
 namespace {
 
-const link::Device& device_at(const Stack& stack, host::DeviceRef ref) {
-  return stack.machine.hosts[ref.host].devices[ref.device];
-}
-
 /// The packet goes on at another device end; here it is over.
 Stop hand_over(Packet& packet, Handover::How how, host::DeviceRef to, Stage stage, Stack& stack) {
   stack.handovers.push_back({how, {stack.number, packet.device}, to, packet});
@@ -173,35 +169,33 @@ Stop transmit_veth(Packet& packet, Stack& stack, T&) {
 
 template <Trace T>
 void meet_unmodelled(const Packet& packet, DeviceId device, bool ingress, Stack& stack, T& trace) {
-  if constexpr (T::tells) {
-    const auto& list = stack.host.unmodelled;
-    for (std::uint32_t i = 0; i < list.size(); ++i) {
-      if (list[i].device != device || device == no_device) continue;
-      if (!(ingress ? list[i].ingress : list[i].egress)) continue;
-      trace.step({.stage = ingress ? Stage::netif_receive_skb_core : Stage::dev_queue_xmit,
-                  .did = Did::assumed,
-                  .device = device,
-                  .by = Cause::unmodelled(i),
-                  .packet = packet.number});
-    }
+  const auto& list = stack.host.unmodelled;
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    if (list[i].device != device || device == no_device) continue;
+    if (!(ingress ? list[i].ingress : list[i].egress)) continue;
+    assume({.stage = ingress ? Stage::netif_receive_skb_core : Stage::dev_queue_xmit,
+            .did = Did::assumed,
+            .device = device,
+            .by = Cause::unmodelled(i),
+            .packet = packet.number},
+           stack.assumed, trace);
   }
 }
 
 template <Trace T>
 void meet_unmodelled(host::Unmodelled::Family family, Hook hook, std::uint32_t packet,
                      DeviceId device, Stack& stack, T& trace) {
-  if constexpr (T::tells) {
-    const auto& list = stack.host.unmodelled;
-    for (std::uint32_t i = 0; i < list.size(); ++i) {
-      if (list[i].family != family || list[i].hook != hook) continue;
-      if (list[i].device != no_device && list[i].device != device) continue;
-      trace.step({.stage = Stage::nf_hook_slow,
-                  .did = Did::assumed,
-                  .hook = hook,
-                  .device = device,
-                  .by = Cause::unmodelled(i),
-                  .packet = packet});
-    }
+  const auto& list = stack.host.unmodelled;
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    if (list[i].family != family || list[i].hook != hook) continue;
+    if (list[i].device != no_device && list[i].device != device) continue;
+    assume({.stage = Stage::nf_hook_slow,
+            .did = Did::assumed,
+            .hook = hook,
+            .device = device,
+            .by = Cause::unmodelled(i),
+            .packet = packet},
+           stack.assumed, trace);
   }
 }
 

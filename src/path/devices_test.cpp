@@ -4,13 +4,16 @@
 
 #include "link/vlan.hpp"
 #include "path/test_journey.hpp"
+#include "path/walk.hpp"
 
 namespace wayout::path {
 namespace {
 
 using host::TestMachine;
 using host::two_containers;
+using testing::Contains;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -247,6 +250,60 @@ TEST(Unmodelled, HangsOnADeviceInADirection) {
   const auto met = journey.steps(packet, Did::assumed);
   ASSERT_THAT(met, SizeIs(1)) << "the answer is another packet";
   EXPECT_EQ(met[0].by, Cause::unmodelled(1));
+}
+
+/// `undecided held forwarded …` of what the host makes of two packets of its own, one through its
+/// uplink and one through its bridge; and what it met.
+template <Trace T>
+std::pair<std::string, std::vector<Assumption>> walked(const host::Machine& machine, T& trace) {
+  const std::uint32_t number = host::position(machine, "host");
+  host::State state = host::initial_state(machine.hosts[number]);
+  Chance chance{1};
+  std::uint32_t next_packet = 3;
+  Stack stack{.number = number,
+              .host = machine.hosts[number],
+              .state = state,
+              .chance = chance,
+              .machine = machine,
+              .next_packet = next_packet};
+  for (const std::uint32_t i : {1U, 2U}) {
+    Packet packet = Packet::from_ip(ping(i == 1 ? outsider : c1));
+    packet.number = i;
+    packet.local = packet.by_socket = true;
+    stack.work.push_back({Work::Kind::send, std::move(packet)});
+  }
+  std::uint32_t budget = 100;
+  drain(stack, budget, trace);
+  std::string ends;
+  for (const Ended& end : stack.ended)
+    ends += fmt::format("{} {}, ", static_cast<int>(end.stop.fate), stage_name(end.stop.stage));
+  return {ends, stack.assumed};
+}
+
+TEST(Unmodelled, IsMetWhoeverListens) {
+  using Family = host::Unmodelled::Family;
+  host::Machine machine =
+      two_containers().rules("mangle", "-A OUTPUT -j HMARK --hmark-tuple src,dst --hmark-mod 10 "
+                                       "--hmark-offset 1\n").read();
+  host::Host& here = machine.hosts[host::position(machine, "host")];
+  const DeviceId eth0 = host::device(machine, "host", "eth0").device;
+  here.unmodelled.push_back({.text = "tc", .device = eth0, .egress = true});
+  here.unmodelled.push_back({.text = "arptables", .family = Family::arp, .hook = Hook::output});
+  here.unmodelled.push_back({.text = "ebtables", .family = Family::bridge, .hook = Hook::output});
+
+  NoTrace quiet;
+  StepTrace told;
+  const auto without = walked(machine, quiet);
+  const auto with = walked(machine, told);
+  EXPECT_EQ(without, with);
+  std::vector<Assumption> steps;
+  for (const Step& step : told.steps())
+    if (step.did == Did::assumed) steps.push_back({step.packet, step.by});
+  EXPECT_EQ(without.second, steps);
+  for (const std::uint32_t i : {0U, 1U, 2U})
+    EXPECT_THAT(without.second, Contains(Field(&Assumption::by, Cause::unmodelled(i)))) << i;
+  EXPECT_THAT(without.second, Contains(Field(&Assumption::by, testing::ResultOf(
+      [](const Cause& by) { return by.kind(); }, CauseKind::rule)))) << "the target HMARK";
 }
 
 }  // namespace

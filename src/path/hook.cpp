@@ -31,7 +31,7 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
   const netfilter::Surroundings around{host.netfilter, host.devices, host.interfaces, host.fib,
                                        host.conntrack_config, answer_policy(host)};
   netfilter::Writable changes{stack.state.rules, stack.state.connections, stack.chance, made,
-                              stack.state.now_ms};
+                              stack.assumed, stack.state.now_ms};
   netfilter::Cursor cursor;
   Stop stop;
   // A re-routed packet leaves through another device; the hook's functions still see the first.

@@ -210,7 +210,7 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
   if (result.resolved) {
     auto& entry = stack.state.neighbours.entries[*result.resolved];
     for (Packet& waiting : entry.waiting)
-      stack.work.push_back({Work::Kind::resolved, std::move(waiting)});
+      stack.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
     entry.waiting.clear();
   }
   return result.stop;

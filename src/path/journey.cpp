@@ -142,7 +142,7 @@ bool Journey::settle_neighbours(std::uint32_t host) {
       entry.mac = outsider_mac;
       entry.assumed = true;
       for (Packet& waiting : entry.waiting)
-        here.work.push_back({Work::Kind::resolved, std::move(waiting)});
+        here.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
       entry.waiting.clear();
     } else {
       fail_neighbour(host, entry);
@@ -189,13 +189,10 @@ std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, s
                                                         const Packet& waiting) const {
   if (machine_.hosts[host].devices[waiting.device].neighbours.mcast_solicit == 0)
     return {host, Cause::sysctl(Sysctl::mcast_solicit, waiting.device)};
-  const auto* ip = wire::header_at<wire::Ipv4Header>(waiting.network());
-  const wire::IpAddress wanted = waiting.routing.gateway.is_set() ? waiting.routing.gateway
-                                 : ip != nullptr                  ? ip->destination_address()
-                                                                  : wire::IpAddress{};
+  const wire::IpAddress wanted = next_hop(waiting);
   constexpr int most = 10;
   const auto telling = [&](const JourneyEnd& e) {
-    const bool has_it = wanted.is_set() && e.packet.number == request &&
+    const bool has_it = e.packet.number == request &&
                         machine_.hosts[e.host].interfaces.owner_of(wanted) != no_device;
     return weight(e) + (has_it && weight(e) > 2 ? most : 0);
   };

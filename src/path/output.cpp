@@ -6,11 +6,6 @@
 namespace wayout::path {
 namespace {
 
-wire::IpAddress next_hop_of(const Packet& packet) {
-  if (packet.routing.gateway.is_set()) return packet.routing.gateway;
-  return wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
-}
-
 void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAddress& to) {
   if (!device.ethernet) {
     packet.pull_link_header();
@@ -24,6 +19,12 @@ void put_ethernet(Packet& packet, const link::Device& device, const wire::MacAdd
 }
 
 }  // namespace
+
+wire::IpAddress next_hop(const Packet& packet) {
+  if (packet.routing.gateway.is_set()) return packet.routing.gateway;
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  return ip == nullptr ? wire::IpAddress{} : ip->destination_address();
+}
 
 template <Trace T>
 Stop output(Packet& packet, Stack& stack, T& trace) {
@@ -57,7 +58,7 @@ Stop leave(Packet& packet, Stack& stack, T& trace) {
                 .packet = packet.number});
   }
   for (std::size_t i = pieces.size(); i-- > 1;)  // next, and in their order
-    stack.work.push_front({Work::Kind::resolved, std::move(pieces[i])});
+    stack.work.push_front({Work::Kind::to_neighbour, std::move(pieces[i])});
   packet = std::move(pieces.front());
   return neighbour(packet, stack, trace);
 }
@@ -67,21 +68,21 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
   const DeviceId out = packet.device;
   const link::Device& device = host.devices[out];
-  const wire::IpAddress next_hop = next_hop_of(packet);
+  const wire::IpAddress wanted = next_hop(packet);
   const bool is_broadcast = packet.routing.type == RouteType::broadcast;
-  if (const auto mac = link::known_without_asking(device, next_hop, is_broadcast)) {
+  if (const auto mac = link::known_without_asking(device, wanted, is_broadcast)) {
     put_ethernet(packet, device, *mac);
     return transmit(packet, stack, trace);
   }
 
-  auto& entry = stack.state.neighbours.entries[{out, next_hop}];
+  auto& entry = stack.state.neighbours.entries[{out, wanted}];
   if (link::nud_valid(entry.state)) {
     if constexpr (T::tells) {
       trace.step({.stage = Stage::neigh_resolve_output,
                   .did = entry.assumed ? Did::assumed_resolved : Did::resolved,
                   .device = out,
                   .by = Cause::neighbour(out),
-                  .address = next_hop,
+                  .address = wanted,
                   .packet = packet.number});
     }
     if (packet.bridged_dnat) {
@@ -101,7 +102,7 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
                       Cause::sysctl(Sysctl::mcast_solicit, out));
   }
   if (entry.waiting.empty() && asked.mcast_solicit != 0) {
-    Packet request = ip::arp_request(next_hop, out, packet, host.fib, host.interfaces, host.devices);
+    Packet request = ip::arp_request(wanted, out, packet, host.fib, host.interfaces, host.devices);
     request.device = out;
     request.number = stack.next_packet++;
     request.answers = packet.number;
@@ -115,7 +116,7 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
     trace.step({.stage = Stage::neigh_resolve_output,
                 .did = Did::asked_neighbour,
                 .device = out,
-                .address = next_hop,
+                .address = wanted,
                 .packet = packet.number});
   }
   return Stop::end(Fate::held, Stage::neigh_resolve_output, Cause::neighbour(out));

@@ -24,7 +24,7 @@ struct Work {
   enum class Kind : std::uint8_t {
     receive,   ///< a frame arrived on packet.device
     send,      ///< an IP packet made here looks for its way out
-    resolved,  ///< it waited for its neighbour, which has answered
+    to_neighbour,  ///< the next hop is known, its MAC not yet: it waited for that, or is a fragment
     transmit,  ///< a whole frame leaves through packet.device
   };
   Kind kind = Kind::receive;
@@ -78,6 +78,7 @@ struct Stack {
   std::deque<Work> work;
   std::vector<Handover> handovers;
   std::vector<Ended> ended;
+  std::vector<Assumption> assumed;            ///< of all packets: their ends are not sure
 };
 
 }  // namespace wayout::path

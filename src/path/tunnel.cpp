@@ -13,10 +13,6 @@
 namespace wayout::path {
 namespace {
 
-const link::Device& device_at(const Stack& stack, host::DeviceRef ref) {
-  return stack.machine.hosts[ref.host].devices[ref.device];
-}
-
 /// The namespace whose routes carry this tunnel; nothing when it was not read.
 std::optional<std::uint32_t> carrier_of(const Stack& stack, host::DeviceRef tunnel) {
   if (!device_at(stack, tunnel).peer_netnsid) return tunnel.host;

@@ -73,7 +73,7 @@ bool drain(Stack& stack, std::uint32_t& budget, T& trace) {
     switch (work.kind) {
       case Work::Kind::receive: walk(std::move(p), stack, trace); break;
       case Work::Kind::send: send(std::move(p), stack, trace); break;
-      case Work::Kind::resolved: {
+      case Work::Kind::to_neighbour: {
         const Stop stop = neighbour(p, stack, trace);
         end(std::move(p), stop, stack, trace);
         break;

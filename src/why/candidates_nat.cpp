@@ -218,7 +218,7 @@ Changes for_shadowed_publication(const Scene& s) {
     if (table.kind != netfilter::TableKind::nat || (!passes_by && effect != RuleEffect::nat))
       continue;
     bool is_shadow = false;
-    for (std::uint16_t c = 0; c < table.chains.size(); ++c) {
+    for (std::uint32_t c = 0; c < table.chains.size(); ++c) {
       for (std::uint32_t r = 0; r < table.chains[c].rules.size(); ++r) {
         const bool is_itself = c == ref.chain && r == ref.rule;
         if (is_itself || !publishes(table.chains[c].rules[r], s.question)) continue;

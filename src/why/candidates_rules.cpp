@@ -107,7 +107,7 @@ std::optional<RuleRef> docker_user_chain(const Scene& s, RuleRef policy) {
   if (s.cause.kind() != CauseKind::policy || s.h.netfilter.chain(policy).name != "FORWARD")
     return std::nullopt;
   const auto& chains = s.h.netfilter.rulesets[policy.ruleset].tables[policy.table].chains;
-  for (std::uint16_t c = 0; c < chains.size(); ++c)
+  for (std::uint32_t c = 0; c < chains.size(); ++c)
     if (chains[c].name == "DOCKER-USER") return RuleRef{policy.ruleset, policy.table, c, 0};
   return std::nullopt;
 }

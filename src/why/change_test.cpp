@@ -40,7 +40,7 @@ struct Changed {
     const auto& tables = machine.hosts[0].netfilter.rulesets[ruleset].tables;
     for (std::uint8_t t = 0; t < tables.size(); ++t)
       if (tables[t].kind == kind)
-        return {ruleset, t, static_cast<std::uint16_t>(tables[t].find(name)), 0};
+        return {ruleset, t, static_cast<std::uint32_t>(tables[t].find(name)), 0};
     ADD_FAILURE() << "no table for " << name;
     return {};
   }

@@ -349,7 +349,7 @@ bool names_unmodelled(const host::Machine& machine, const Step& step) {
     return !machine.hosts[step.host].unmodelled[step.by.value()].passes;
   if (step.by.kind() != CauseKind::rule) return false;
   const auto& rule = machine.hosts[step.host].netfilter.rule(step.by.rule_ref());
-  const auto* target = std::get_if<netfilter::UnmodelledTarget>(&rule.target);
+  const auto* target = std::get_if<netfilter::KeptTarget>(&rule.target);
   return target != nullptr && !target->passes;
 }
 

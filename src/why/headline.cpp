@@ -2,19 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "path/stages.hpp"
 #include "why/circle.hpp"
 #include "why/words.hpp"
-#include "wire/headers.hpp"
 
 namespace wayout::why {
 namespace {
-
-/// Whom the packet was for on its last segment.
-wire::IpAddress next_hop_of(const Packet& packet) {
-  if (packet.routing.gateway.is_set()) return packet.routing.gateway;
-  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
-  return ip == nullptr ? wire::IpAddress{} : ip->destination_address();
-}
 
 bool is_unanswered(const Cause& cause) {
   return cause.kind() == CauseKind::address &&
@@ -90,7 +83,7 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
   if (const std::string way = other_way(machine, account); !way.empty()) return way + line;
   if (cause.kind() == CauseKind::route && unanswered && end.cause_host != end.host)
     return fmt::format("nobody answers ARP for {} on {}, because {} has this route: {}",
-                       next_hop_of(end.packet).text(),
+                       path::next_hop(end.packet).text(),
                        machine.hosts[end.host].devices[end.packet.device].name, blamed.name, line);
   // What should have led it elsewhere did not, and where it came to nobody listens.
   if (end.stop.reason == DropReason::NO_SOCKET && account.direction == Way::out &&
@@ -105,7 +98,7 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
     return fmt::format("{} sends it to a MAC address that is not its next hop's: {}", blamed.name,
                        line);
   if (is_unanswered(cause))
-    return fmt::format("nobody answers ARP for {} on {}", next_hop_of(end.packet).text(),
+    return fmt::format("nobody answers ARP for {} on {}", path::next_hop(end.packet).text(),
                        machine.hosts[end.host].devices[end.packet.device].name);
   return sentence(blamed, end.stop);
 }

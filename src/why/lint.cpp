@@ -30,7 +30,7 @@ class Lint {
       for (std::uint8_t r = 0; r < h.netfilter.rulesets.size(); ++r) {
         const auto& tables = h.netfilter.rulesets[r].tables;
         for (std::uint8_t t = 0; t < tables.size(); ++t)
-          for (std::uint16_t c = 0; c < tables[t].chains.size(); ++c)
+          for (std::uint32_t c = 0; c < tables[t].chains.size(); ++c)
             if (met(host, {r, t, c, 0})) chain(host, {r, t, c, 0});
       }
     }

@@ -65,6 +65,15 @@ TEST(Lint, AMasqueradeForAnotherDevice) {
                           "but the packet leaves through eth0"));
 }
 
+TEST(Lint, AnyNumberOfChains) {
+  std::string rules;
+  for (int i = 0; i < 66'000; ++i) rules += "-N N" + std::to_string(i) + "\n";
+  EXPECT_THAT(remarks(two_containers().rules(
+                  "filter", rules + "-A FORWARD -j N65999\n-A N65999 -i docker0 -j DROP\n")),
+              ElementsAre("-A N65999 -i docker0 -j DROP | names docker0, and there is no such "
+                          "device"));
+}
+
 TEST(Lint, OnlyChainsThatWereMet) {
   EXPECT_THAT(remarks(two_containers().rules("filter", "-A INPUT -i docker0 -j DROP\n")),
               IsEmpty());

@@ -9,10 +9,10 @@ namespace wayout::why {
 namespace {
 
 using netfilter::TcpMatch;
-using netfilter::UnmodelledMatch;
+using netfilter::KeptMatch;
 
 /// The numbers in the words of a match.
-std::vector<std::uint32_t> numbers_of(const UnmodelledMatch& match) {
+std::vector<std::uint32_t> numbers_of(const KeptMatch& match) {
   std::vector<std::uint32_t> numbers;
   for (const std::string& word : match.tokens)
     for (const char *at = word.data(), *end = at + word.size(); at < end;) {
@@ -32,7 +32,7 @@ struct Range {
   std::uint32_t host = 0;  ///< and where it stands
 
   /// Both sides of each number that the match asks for; a TTL is one less behind a router.
-  void add(const UnmodelledMatch& match, std::uint32_t on, Cause rule) {
+  void add(const KeptMatch& match, std::uint32_t on, Cause rule) {
     for (const std::uint32_t number : numbers_of(match))
       for (const std::uint32_t value : {number - 1, number, number + 1, number + 2}) {
         if (value < least || value > most || std::ranges::find(values, value) != values.end())
@@ -54,7 +54,7 @@ class Guess {
 
   void ask(const netfilter::Rule& rule, std::uint32_t host, Cause by) {
     for (const netfilter::Match& match : rule.matches) {
-      const auto* kept = std::get_if<UnmodelledMatch>(&match);
+      const auto* kept = std::get_if<KeptMatch>(&match);
       if (kept != nullptr && kept->name == "ttl") ttl_.add(*kept, host, by);
       if (kept != nullptr && kept->name == "tcpmss" && probe_ == Probe::tcp)
         mss_.add(*kept, host, by);

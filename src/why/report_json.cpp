@@ -108,6 +108,9 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
     j["unknown"].push_back({{"namespace", machine.hosts[u.host].name},
                             {"text", unknown_line(machine.hosts[u.host], u.what)}});
   if (a.circles) j["unknown"].push_back({{"text", "frames go in circles and never come to rest"}});
+  if (a.verdict == Verdict::undecided && j["unknown"].empty())  // what it ended by is not modelled
+    j["unknown"].push_back({{"namespace", machine.hosts[a.end.cause_host].name},
+                            {"text", what_ended(machine, a)}});
   return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

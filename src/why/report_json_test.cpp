@@ -89,6 +89,19 @@ TEST(ReportJson, Undecided) {
   EXPECT_EQ(j.at("fixes"), json::array());
 }
 
+TEST(ReportJson, UndecidedNamesWhatEndedIt) {
+  std::string rules = "-A FORWARD -j D0\n";
+  for (int i = 0; i < 22; ++i)
+    for (int twice = 0; twice < 2; ++twice) rules += fmt::format("-A D{} -j D{}\n", i, i + 1);
+  std::string chains;
+  for (int i = 0; i <= 22; ++i) chains += fmt::format(":D{} - [0:0]\n", i);
+  const json j = report(two_containers().rules("filter", chains + rules));
+  EXPECT_EQ(j.at("verdict"), "undecided");
+  ASSERT_EQ(j.at("unknown").size(), 1u);
+  EXPECT_THAT(j.at("unknown")[0].at("text").get<std::string>(),
+              testing::HasSubstr("rules whose chains call each other so often"));
+}
+
 TEST(ReportJson, StepsInTheOrderOfTheWay) {
   const json j = report(two_containers());
   std::vector<std::string> namespaces;

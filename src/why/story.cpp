@@ -114,8 +114,14 @@ class Teller {
   }
 
   void one(const Step& step);
+  void link(const Step& step);
+  void routing(const Step& step);
+  void ip(const Step& step);
+  void connection(const Step& step);
   void rule(const Step& step);
   void ended(const Step& step);
+  /// The line of configuration that made it so; empty when there is none.
+  [[nodiscard]] std::string by(const Step& step) const;
 
   const host::Machine& machine_;
   const Account& account_;
@@ -175,56 +181,26 @@ void Teller::ended(const Step& step) {
   }
 }
 
-void Teller::one(const Step& step) {
-  const host::Host& host = host_of(step);
+std::string Teller::by(const Step& step) const {
+  return step.by.kind() == CauseKind::none ? "" : cause_line(host_of(step), step.by);
+}
+
+void Teller::link(const Step& step) {
   const std::string stage{stage_name(step.stage)};
-  const std::string by = step.by.kind() == CauseKind::none ? "" : cause_line(host, step.by);
   switch (step.did) {
-    case Did::rule_matched:
-    case Did::rule_missed:
-    case Did::policy_applied: rule(step); break;
-    case Did::source_chosen:
-      add(step, stage, "source", step.address.text(), "");
-      break;
-    case Did::routed: {
-      const auto type = static_cast<RouteType>(step.value);
-      const std::string word = route_word(type);
-      add(step, stage, "routed",
-          is_turned_down(host, step, type) ? "not forwarded"
-          : !word.empty()                  ? word
-          : step.address.is_set()
-              ? fmt::format("via {} dev {}", step.address.text(), device(step, step.device))
-              : fmt::format("on-link dev {}", device(step, step.device)),
-          by);
-      break;
-    }
-    case Did::source_validated:
-      if (all_ || step.by.kind() == CauseKind::sysctl) add(step, stage, "validated", "source", by);
-      break;
-    case Did::forwarding_on: add(step, stage, "forwarding", "on", by); break;
-    case Did::tracked: {
-      constexpr const char* words[] = {"INVALID", "ESTABLISHED", "RELATED", "NEW", "ESTABLISHED",
-                                       "RELATED", "UNTRACKED"};
-      const bool listed = step.by.kind() == CauseKind::conntrack &&
-                          step.by.connection() <= host.connections.size();
-      add(step, stage, "tracked", step.value < 7 ? words[step.value] : "",
-          listed ? "an entry from before" : "");
-      break;
-    }
-    case Did::translated:
-      add(step, stage, "translated",
-          fmt::format("{} {}:{}", step.value == 0 ? "source" : "destination", step.address.text(),
-                      step.port),
-          by);
+    case Did::received:
+      if (all_) add(step, stage, "received", "", "");
       break;
     case Did::bridged:
-      add(step, stage, "bridged", fmt::format("{} to {}", device(step, step.device), device(step, step.other)), "");
+      add(step, stage, "bridged",
+          fmt::format("{} to {}", device(step, step.device), device(step, step.other)), "");
       break;
     case Did::flooded: add(step, stage, "flooded", fmt::format("to {} ports", step.value), ""); break;
     case Did::passed_up:
       add(step, stage, "up",
           fmt::format("{} to {}", device(step, step.device),
-                      step.other == no_device ? "a device of another namespace" : device(step, step.other)),
+                      step.other == no_device ? "a device of another namespace"
+                                              : device(step, step.other)),
           "");
       break;
     case Did::resolved:
@@ -236,29 +212,89 @@ void Teller::one(const Step& step) {
     case Did::asked_neighbour:
       add(step, stage, "neighbour", fmt::format("who has {}", step.address.text()), "");
       break;
-    case Did::rewritten: add(step, stage, "rewritten", fmt::format("{:#x}", step.value), by); break;
-    case Did::fragmented: add(step, stage, "fragmented", fmt::format("into {}", step.value), by); break;
-    case Did::reassembled: add(step, stage, "reassembled", fmt::format("{} bytes", step.value), ""); break;
-    case Did::assumed:
-      add(step, stage, "not known", step.by.kind() == CauseKind::unmodelled ? "not modelled"
-                                    : step.value != 0                       ? "taken to match"
-                                                                            : "taken not to match",
-          by);
+    default: break;  // learned, passed_over, sent: the lines around them say it
+  }
+}
+
+void Teller::routing(const Step& step) {
+  const std::string stage{stage_name(step.stage)};
+  switch (step.did) {
+    case Did::source_chosen: add(step, stage, "source", step.address.text(), ""); break;
+    case Did::routed: {
+      const auto type = static_cast<RouteType>(step.value);
+      const std::string word = route_word(type);
+      add(step, stage, "routed",
+          is_turned_down(host_of(step), step, type) ? "not forwarded"
+          : !word.empty()                           ? word
+          : step.address.is_set()
+              ? fmt::format("via {} dev {}", step.address.text(), device(step, step.device))
+              : fmt::format("on-link dev {}", device(step, step.device)),
+          by(step));
       break;
-    case Did::ended: ended(step); break;
+    }
+    case Did::source_validated:
+      if (all_ || step.by.kind() == CauseKind::sysctl)
+        add(step, stage, "validated", "source", by(step));
+      break;
+    default: break;
+  }
+}
+
+void Teller::ip(const Step& step) {
+  const std::string stage{stage_name(step.stage)};
+  switch (step.did) {
     case Did::decremented:
       if (all_) add(step, stage, "ttl", std::to_string(step.value), "");
       break;
-    case Did::received:
-      if (all_) add(step, stage, "received", "", "");
+    case Did::fragmented:
+      add(step, stage, "fragmented", fmt::format("into {}", step.value), by(step));
       break;
-    case Did::passed_over:
-    case Did::kept:
-    case Did::sent:
-    case Did::learned:
-    case Did::generated:
-    case Did::delivered: break;
+    case Did::reassembled:
+      add(step, stage, "reassembled", fmt::format("{} bytes", step.value), "");
+      break;
+    default: break;
   }
+}
+
+void Teller::connection(const Step& step) {
+  const std::string stage{stage_name(step.stage)};
+  if (step.did == Did::translated) {
+    add(step, stage, "translated",
+        fmt::format("{} {}:{}", step.value == 0 ? "source" : "destination", step.address.text(),
+                    step.port),
+        by(step));
+    return;
+  }
+  constexpr const char* words[] = {"INVALID", "ESTABLISHED", "RELATED", "NEW", "ESTABLISHED",
+                                   "RELATED", "UNTRACKED"};
+  const bool listed = step.by.kind() == CauseKind::conntrack &&
+                      step.by.connection() <= host_of(step).connections.size();
+  add(step, stage, "tracked", step.value < std::size(words) ? words[step.value] : "",
+      listed ? "an entry from before" : "");
+}
+
+void Teller::one(const Step& step) {
+  const std::string stage{stage_name(step.stage)};
+  switch (step.did) {
+    case Did::rule_matched:
+    case Did::rule_missed:
+    case Did::policy_applied: return rule(step);
+    case Did::rewritten:
+      return add(step, stage, "rewritten", fmt::format("{:#x}", step.value), by(step));
+    case Did::assumed:
+      return add(step, stage, "not known",
+                 step.by.kind() == CauseKind::unmodelled ? "not modelled"
+                 : step.value != 0                       ? "taken to match"
+                                                         : "taken not to match",
+                 by(step));
+    case Did::tracked:
+    case Did::translated: return connection(step);
+    case Did::ended: return ended(step);
+    default: break;
+  }
+  link(step);
+  routing(step);
+  ip(step);
 }
 
 }  // namespace

@@ -65,7 +65,6 @@ const char* device_phrase(DeviceCause why) {
     case DeviceCause::no_peer: return "leads into a namespace that cannot be read";
     case DeviceCause::other_host: return "got a frame for another MAC";
     case DeviceCause::no_handler: return "got a frame of a protocol nobody handles";
-    case DeviceCause::isolation: return "is a macvlan: it and its lower device never talk";
     case DeviceCause::no_remote: return "knows no remote for this MAC";
     case DeviceCause::unknown_vni: return "has no VXLAN of this VNI";
     case DeviceCause::no_vlan: return "has no device for this VLAN";
@@ -98,6 +97,9 @@ const char* packet_phrase(PacketCause why) {
     case PacketCause::hotdrop: return "it is too short for a match that looked at it";
     case PacketCause::fragment: return "its fragments do not fit";
     case PacketCause::unknown_protocol: return "nobody takes this protocol";
+    case PacketCause::too_many_rules:
+      return "rules whose chains call each other so often that the packet is not followed to their "
+             "end";
     case PacketCause::none: break;
   }
   return "it is refused";
@@ -141,7 +143,6 @@ std::string address_phrase(const host::Host& host, const Cause& cause) {
       return fmt::format("the network behind {} does not know the source that it was given", device);
     case AddressCause::not_unicast:
       return "TCP goes to one host only, and this is a broadcast or multicast address";
-    case AddressCause::no_source: return "there is no address to send from";
     case AddressCause::none: break;
   }
   return "its address is refused";
@@ -182,6 +183,7 @@ const char* cause_kind(const Cause& cause) {
                                                                                 : "device";
     case CauseKind::socket: return "socket";
     case CauseKind::packet:
+      if (static_cast<PacketCause>(cause.value()) == PacketCause::too_many_rules) return "unmodelled";
       return static_cast<PacketCause>(cause.value()) == PacketCause::ttl ? "ttl" : "packet";
     case CauseKind::unmodelled: return "unmodelled";
   }

@@ -30,7 +30,7 @@ class Words : public testing::Test {
     const auto& tables = h().netfilter.rulesets[0].tables;
     for (std::uint8_t t = 0; t < tables.size(); ++t)
       if (tables[t].kind == table)
-        return {0, t, static_cast<std::uint16_t>(tables[t].find(chain)),
+        return {0, t, static_cast<std::uint32_t>(tables[t].find(chain)),
                 number == 0 ? RuleRef::policy : number - 1};
     return {};
   }

@@ -64,9 +64,9 @@ TEST_P(Rulesets, PrintTheSameFromTheirListing) {
   ASSERT_EQ(listed->tables.size(), saved->tables.size());
   const auto is_modelled = [](const Rule& rule) {
     for (const Match& match : rule.matches) {
-      if (std::holds_alternative<UnmodelledMatch>(match)) return false;
+      if (std::holds_alternative<KeptMatch>(match)) return false;
     }
-    return !std::holds_alternative<UnmodelledTarget>(rule.target);
+    return !std::holds_alternative<KeptTarget>(rule.target);
   };
   for (std::size_t t = 0; t < saved->tables.size(); ++t) {
     const Table &a = saved->tables[t], &b = listed->tables[t];

@@ -264,7 +264,7 @@ class CommandReader {
     } else if (name.text == "RETURN") {
       command_.rule.target = ReturnTarget{};
     } else if (name.text == "QUEUE") {
-      command_.rule.target = UnmodelledTarget{"QUEUE", {}, false};
+      command_.rule.target = KeptTarget{"QUEUE", {}, false};
     } else {
       return false;
     }
@@ -419,17 +419,17 @@ class CommandReader {
     if (loaded.target != nullptr) {
       rule.target = loaded.target->read != nullptr
                         ? loaded.target->read(given)
-                        : UnmodelledTarget{loaded.name, kept_words(loaded.options(), given),
-                                           loaded.target->passes};
+                        : KeptTarget{loaded.name, kept_words(loaded.options(), given),
+                                     loaded.target->passes};
     } else if (loaded.is_target) {
-      rule.target = UnmodelledTarget{loaded.name, loaded.tokens, false};
+      rule.target = KeptTarget{loaded.name, loaded.tokens, false};
     } else if (loaded.match == nullptr) {
-      rule.matches.emplace_back(UnmodelledMatch{loaded.name, loaded.tokens});
+      rule.matches.emplace_back(KeptMatch{loaded.name, loaded.tokens});
     } else if (loaded.match->read != nullptr) {
       rule.matches.push_back(loaded.match->read(given));
     } else {
       rule.matches.emplace_back(
-          UnmodelledMatch{std::string(loaded.match->name), kept_words(loaded.options(), given)});
+          KeptMatch{std::string(loaded.match->name), kept_words(loaded.options(), given)});
     }
   }
 

@@ -147,7 +147,7 @@ struct TargetExtension {
   std::span<const OptionSpec> options;
   Target (*read)(const Arguments& given) = nullptr;  ///< null: kept as words
   Restriction restriction = {};
-  bool passes = false;                               ///< see UnmodelledTarget
+  bool passes = false;                               ///< see KeptTarget
 };
 
 /// The words of what was given, in the order and spelling of iptables-save.

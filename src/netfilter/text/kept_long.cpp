@@ -123,7 +123,7 @@ void hashlimit_rate(const Arguments& given, const Argument& rate, std::vector<st
 }
 
 Match read_hashlimit(const Arguments& given) {
-  UnmodelledMatch match{"hashlimit", {}};
+  KeptMatch match{"hashlimit", {}};
   const Argument* rate = given.has(upto) ? given.find(upto) : given.find(above);
   if (rate == nullptr || (given.has(upto) && given.has(above))) {
     given.report("hashlimit needs one of --hashlimit-upto and --hashlimit-above");
@@ -186,7 +186,7 @@ constexpr OptionSpec policy_options[] = {
 
 /// One element of the policy after the other, each in the order of printing.
 Match read_policy(const Arguments& given) {
-  UnmodelledMatch match{"policy", kept_words(std::span(policy_options).first<3>(), given)};
+  KeptMatch match{"policy", kept_words(std::span(policy_options).first<3>(), given)};
   auto from = given.list().begin();
   while (from != given.list().end()) {
     const auto is_next = [](const Argument& a) { return a.spec->id == next; };
@@ -231,7 +231,7 @@ Match read_statistic(const Arguments& given) {
   } else if (n != nullptr && given.number(*p, 0xffffffff) >= given.number(*n, 0xffffffff)) {
     given.bad(*p);
   }
-  return UnmodelledMatch{"statistic", kept_words(statistic_options, given)};
+  return KeptMatch{"statistic", kept_words(statistic_options, given)};
 }
 
 // ------------------------------------------------------------ string
@@ -277,7 +277,7 @@ std::string unhex(const Arguments& given, const Argument& argument) {
 
 Match read_string(const Arguments& given) {
   constexpr std::size_t longest = 128;
-  UnmodelledMatch match{"string", {}};
+  KeptMatch match{"string", {}};
   const Argument* a = given.has(pattern) ? given.find(pattern) : given.find(hex_pattern);
   if (a == nullptr || given.has(pattern) == given.has(hex_pattern)) {
     given.report("string needs one of --string and --hex-string");

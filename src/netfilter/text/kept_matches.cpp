@@ -89,7 +89,7 @@ Match read_connlimit(const Arguments& given) {
       above = (argument.spec->id == limit_above) != argument.inverted;
     }
   }
-  return UnmodelledMatch{
+  return KeptMatch{
       "connlimit",
       {above ? "--connlimit-above" : "--connlimit-upto", std::to_string(most), "--connlimit-mask",
        std::to_string(length),
@@ -331,7 +331,7 @@ std::string tos_value(const Arguments& given, const Argument& argument) {
   return fmt::format("0x{:02x}/0x{:02x}", *value, *mask);
 }
 
-void append(std::string& out, const UnmodelledMatch& match) {
+void append(std::string& out, const KeptMatch& match) {
   out += " -m " + match.name;
   for (const std::string& word : match.tokens)
     out += ' ' + word;

@@ -91,7 +91,7 @@ constexpr OptionSpec nfqueue_options[] = {
     {.name = "queue-cpu-fanout", .id = 3, .form = Form::none},
 };
 Target read_nfqueue(const Arguments& given) {
-  UnmodelledTarget target{"NFQUEUE", kept_words(nfqueue_options, given), false};
+  KeptTarget target{"NFQUEUE", kept_words(nfqueue_options, given), false};
   if (!given.has(0) && !given.has(1)) {
     target.tokens.insert(target.tokens.begin(), {"--queue-num", "0"});
   }
@@ -241,7 +241,7 @@ std::span<const TargetExtension> kept_targets() {
   return extensions;
 }
 
-void append(std::string& out, const UnmodelledTarget& target) {
+void append(std::string& out, const KeptTarget& target) {
   out += " -j " + target.name;
   for (const std::string& word : target.tokens)
     out += ' ' + word;

@@ -136,7 +136,7 @@ void append_days(const Arguments& given, std::uint8_t id, unsigned highest,
 Match read_time(const Arguments& given) {
   constexpr unsigned last_second = 86399;
   constexpr std::int64_t last_date = 0x7fffffff;
-  UnmodelledMatch match{"time", {}};
+  KeptMatch match{"time", {}};
   const auto time_of = [&](std::uint8_t id, unsigned missing) {
     const Argument* a = given.find(id);
     if (a == nullptr) return missing;

@@ -30,6 +30,14 @@ bool ListedWords::take(std::string_view words) {
   return true;
 }
 
+bool ListedWords::take_inverted(std::string_view words, bool& inverted) {
+  const std::string_view before = rest_;
+  inverted = take("!");
+  if (take(words)) return true;
+  rest_ = before;
+  return false;
+}
+
 bool ListedWords::take_prefixed(std::string_view prefix, std::string_view& value) {
   if (!peek().starts_with(prefix)) return false;
   value = next().substr(prefix.size());
@@ -43,6 +51,17 @@ bool ListedWords::take_until(std::string_view end, std::string_view& value) {
   rest_.remove_prefix(at + end.size());
   skip_blanks();
   return true;
+}
+
+void emit(Listed::Words& out, std::initializer_list<std::string_view> words) {
+  for (const std::string_view word : words)
+    out.emplace_back(word);
+}
+
+void emit_negation(Listed::Words& out, std::string_view& value) {
+  if (!value.starts_with('!')) return;
+  out.emplace_back("!");
+  value.remove_prefix(1);
 }
 
 Listed read_listed(std::string_view text, std::string_view target) {

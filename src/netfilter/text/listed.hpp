@@ -4,6 +4,7 @@
 // so that one reader, read_command(), makes rules of listings and of saves alike.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,21 @@ class ListedWords {
   std::string_view next();
   /// Take these words if they come next.
   bool take(std::string_view words);
+  /// The same with a `!` before them, if there is one.
+  bool take_inverted(std::string_view words, bool& inverted);
+  /// Take a `!`, if there is one, and a word of which `known(word)` is true; or take nothing.
+  template <class Known>
+  bool take_option(Known known, bool& inverted, std::string_view& option) {
+    const std::string_view before = rest_;
+    inverted = take("!");
+    option = peek();
+    if (at_end() || !known(option)) {
+      restore(before);
+      return false;
+    }
+    next();
+    return true;
+  }
   /// Take a word with this beginning if it comes next; gives what stands behind the beginning.
   bool take_prefixed(std::string_view prefix, std::string_view& value);
   /// Take everything before `end`, and `end`; nothing is taken when it does not come.
@@ -49,6 +65,11 @@ class ListedWords {
 
   std::string_view rest_;
 };
+
+/// Put these words behind the others.
+void emit(Listed::Words& out, std::initializer_list<std::string_view> words);
+/// `!80` is a negation, which is put behind the others, and 80, which `value` becomes.
+void emit_negation(Listed::Words& out, std::string_view& value);
 
 /// Each takes one match from the front of the words, or takes nothing and gives false.
 bool listed_packet_match(ListedWords& words, Listed::Words& out);

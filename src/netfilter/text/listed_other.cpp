@@ -10,11 +10,6 @@ namespace {
 
 using Out = Listed::Words;
 
-void emit(Out& out, std::initializer_list<std::string_view> words) {
-  for (const std::string_view word : words)
-    out.emplace_back(word);
-}
-
 /// `/* text */`
 bool comment_match(ListedWords& words, Out& out) {
   const std::string_view before = words.rest();
@@ -36,10 +31,7 @@ bool addrtype_match(ListedWords& words, Out& out) {
     if (option == "src-type" || option == "dst-type") {
       words.next();
       std::string_view types = words.next();
-      if (types.starts_with('!')) {
-        out.emplace_back("!");
-        types.remove_prefix(1);
-      }
+      emit_negation(out, types);
       emit(out, {option == "src-type" ? "--src-type" : "--dst-type", types});
     } else if (words.take("limit-in")) {
       out.emplace_back("--limit-iface-in");
@@ -63,40 +55,29 @@ bool set_match(ListedWords& words, Out& out) {
   constexpr std::string_view flags[] = {"return-nomatch", "update-counters", "update-subcounters"};
   constexpr std::string_view numbers[] = {"packets-eq", "packets-lt", "packets-gt",
                                           "bytes-eq",   "bytes-lt",   "bytes-gt"};
-  std::string_view before = words.rest();
-  const bool inverted = words.take("!");
-  if (!words.take("match-set")) {
-    words.restore(before);
-    return false;
-  }
+  bool inverted = false;
+  if (!words.take_inverted("match-set", inverted)) return false;
   emit(out, {"-m", "set"});
   if (inverted) out.emplace_back("!");
   const std::string_view name = words.next();
   emit(out, {"--match-set", name, words.next()});
-  while (true) {
-    before = words.rest();
-    const bool negated = words.take("!");
-    const std::string_view option = words.peek();
-    const bool flag = std::find(std::begin(flags), std::end(flags), option) != std::end(flags);
-    if (!flag && std::find(std::begin(numbers), std::end(numbers), option) == std::end(numbers)) {
-      words.restore(before);
-      return true;
-    }
-    words.next();
-    if (negated) out.emplace_back("!");
+  const auto is_flag = [&](std::string_view word) { return std::ranges::count(flags, word) != 0; };
+  const auto is_known = [&](std::string_view word) {
+    return is_flag(word) || std::ranges::count(numbers, word) != 0;
+  };
+  std::string_view option;
+  while (words.take_option(is_known, inverted, option)) {
+    if (inverted) out.emplace_back("!");
     out.push_back("--" + std::string(option));
-    if (!flag) out.emplace_back(words.next());
+    if (!is_flag(option)) out.emplace_back(words.next());
   }
+  return true;
 }
 
 /// `recent: UPDATE seconds: 60 hit_count: 4 name: X side: source mask: 255.255.255.255`
 bool recent_match(ListedWords& words, Out& out) {
-  const std::string_view before = words.rest();
-  const bool inverted = words.take("!");
-  if (!words.take("recent:")) {
-    words.restore(before);
-    return false;
-  }
+  bool inverted = false;
+  if (!words.take_inverted("recent:", inverted)) return false;
   emit(out, {"-m", "recent"});
   if (inverted) out.emplace_back("!");
   std::string_view name;
@@ -187,19 +168,15 @@ bool mac_match(ListedWords& words, Out& out) {
 bool physdev_match(ListedWords& words, Out& out) {
   if (!words.take("PHYSDEV match")) return false;
   emit(out, {"-m", "physdev"});
-  while (true) {
-    const std::string_view before = words.rest();
-    const bool inverted = words.take("!");
-    const std::string_view option = words.peek();
-    if (!option.starts_with("--physdev-")) {
-      words.restore(before);
-      return true;
-    }
-    words.next();
+  const auto is_known = [](std::string_view word) { return word.starts_with("--physdev-"); };
+  bool inverted = false;
+  std::string_view option;
+  while (words.take_option(is_known, inverted, option)) {
     if (inverted) out.emplace_back("!");
     out.emplace_back(option);
     if (option == "--physdev-in" || option == "--physdev-out") out.emplace_back(words.next());
   }
+  return true;
 }
 
 }  // namespace

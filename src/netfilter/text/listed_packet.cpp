@@ -12,27 +12,15 @@ namespace {
 
 using Out = Listed::Words;
 
-/// Words that would all be taken, or none.
-void emit(Out& out, std::initializer_list<std::string_view> words) {
-  for (const std::string_view word : words)
-    out.emplace_back(word);
-}
-
 /// `!80` is a negation and 80.
 void emit_option(Out& out, std::string_view option, std::string_view value) {
-  if (value.starts_with('!')) {
-    out.emplace_back("!");
-    value.remove_prefix(1);
-  }
+  emit_negation(out, value);
   emit(out, {option, value});
 }
 
 /// `0x17/0x02` or `FIN,SYN,RST,ACK/SYN`.
 void emit_flags(Out& out, std::string_view value) {
-  if (value.starts_with('!')) {
-    out.emplace_back("!");
-    value.remove_prefix(1);
-  }
+  emit_negation(out, value);
   out.emplace_back("--tcp-flags");
   const auto flags = [](std::string_view text) {
     const auto bits = parse_number(text, 0x3f);
@@ -100,30 +88,24 @@ bool conntrack_match(ListedWords& words, Out& out) {
       "ctrepldst", "ctorigsrcport", "ctorigdstport", "ctreplsrcport", "ctrepldstport",
       "ctstatus",  "ctexpire",      "ctdir"};
   const std::string_view* from = options;
-  while (true) {
-    const std::string_view before = words.rest();
-    const bool inverted = words.take("!");
-    const auto* at = std::find(from, std::end(options), words.peek());
-    if (at == std::end(options)) {
-      words.restore(before);
-      return from != options;
-    }
-    words.next();
+  const auto is_known = [&](std::string_view word) {
+    return std::find(from, std::end(options), word) != std::end(options);
+  };
+  bool inverted = false;
+  std::string_view option;
+  while (words.take_option(is_known, inverted, option)) {
     if (from == options) emit(out, {"-m", "conntrack"});
     if (inverted) out.emplace_back("!");
-    out.push_back("--" + std::string(*at));
+    out.push_back("--" + std::string(option));
     out.emplace_back(words.next());
-    from = at + 1;
+    from = std::find(from, std::end(options), option) + 1;
   }
+  return from != options;
 }
 
 bool state_match(ListedWords& words, Out& out) {
-  const std::string_view before = words.rest();
-  const bool inverted = words.take("!");
-  if (!words.take("state")) {
-    words.restore(before);
-    return false;
-  }
+  bool inverted = false;
+  if (!words.take_inverted("state", inverted)) return false;
   emit(out, {"-m", "state"});
   if (inverted) out.emplace_back("!");
   emit(out, {"--state", words.next()});

@@ -9,11 +9,6 @@ namespace {
 
 using Out = Listed::Words;
 
-void emit(Out& out, std::initializer_list<std::string_view> words) {
-  for (const std::string_view word : words)
-    out.emplace_back(word);
-}
-
 /// `LOG flags 8 level 4 prefix "text"`, without -n `LOG level debug uid prefix "text"`.
 bool log_text(ListedWords& words, Out& out) {
   if (!words.take("LOG")) return false;

@@ -31,7 +31,7 @@ void append(std::string& out, const CommentMatch& match);
 void append(std::string& out, const LimitMatch& match);
 void append(std::string& out, const RecentMatch& match);
 void append(std::string& out, const OwnerMatch& match);
-void append(std::string& out, const UnmodelledMatch& match);
+void append(std::string& out, const KeptMatch& match);
 void append(std::string& out, const RejectTarget& target);
 void append(std::string& out, const LogTarget& target);
 void append(std::string& out, const MarkTarget& target);
@@ -39,7 +39,7 @@ void append(std::string& out, const ConnmarkTarget& target);
 void append(std::string& out, const CtTarget& target);
 void append(std::string& out, const NatTarget& target);
 void append(std::string& out, const TcpmssTarget& target);
-void append(std::string& out, const UnmodelledTarget& target);
+void append(std::string& out, const KeptTarget& target);
 
 // Words that reading and printing share.
 

@@ -43,7 +43,7 @@ bool is_older_nat(TableKind kind, const std::set<std::string>& shown) {
 void note_unknown_targets(const Chain& chain, TableKind kind, Ruleset& ruleset) {
   std::set<std::string> noted;
   for (const Rule& rule : chain.rules) {
-    const auto* target = std::get_if<UnmodelledTarget>(&rule.target);
+    const auto* target = std::get_if<KeptTarget>(&rule.target);
     if (target == nullptr || find_target(target->name, ruleset.family) != nullptr) continue;
     if (target->name == "QUEUE" || !noted.insert(target->name).second) continue;
     ruleset.notes.push_back(fmt::format("{}: {} jumps to {}, which is not shown", table_name(kind),
@@ -171,7 +171,7 @@ Result<Ruleset> ShownTables::finish(Ruleset ruleset) && {
       if (shown.chains.contains(chain.name) || (older_nat && chain.hook == Hook::input)) continue;
       ruleset.notes.push_back(
           fmt::format("{}: the chain {} is not shown", table_name(table.kind), chain.name));
-      chain.rules.emplace_back().target = UnmodelledTarget{std::string(chain_not_shown), {}, false};
+      chain.rules.emplace_back().target = KeptTarget{std::string(chain_not_shown), {}, false};
     }
     ruleset.tables.push_back(std::move(table));
   }
