@@ -22,11 +22,16 @@ void blame_what_the_fix_shows(const host::Machine& machine, Answer& answer) {
   if (answer.fixes.empty()) return;
   const std::vector<Change>& changes = answer.fixes.front().changes;
   const Change& change = changes.front();
+  if (!change.blames) return;
   // What only makes the sender try anew does not count; what prepares shows it with what comes next.
+  // Of two faults the first is shown by the change after which the packet gets further.
   const auto count = std::count_if(changes.begin(), changes.end(),
                                    [](const Change& c) { return c.weight > 0; });
-  if (!change.blames || (count != 1 && !change.prepares)) return;
   const Stop& stop = answer.account.end.stop;
+  if (count != 1 && !change.prepares &&
+      (stop.stage != Stage::neigh_invalidate ||
+       !ends_elsewhere(machine, answer.question, answer.account, change)))
+    return;
   const host::Host& host = machine.hosts[answer.account.end.cause_host];
   if (stop.cause.kind() == CauseKind::rule && change.blames->kind() == CauseKind::conntrack &&
       asks_about_entry(host.netfilter.rule(stop.cause.rule_ref())))

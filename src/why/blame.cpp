@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "nat/map.hpp"
+#include "why/astray.hpp"
 #include "why/circle.hpp"
+#include "why/hops.hpp"
 #include "why/outside.hpp"
+#include "why/segments.hpp"
 
 namespace wayout::why {
 namespace {
-
-/// One host on the way of a packet: its routing decision, and the source with which the packet left.
-struct Hop {
-  Step decision;
-  wire::IpAddress source;
-};
 
 bool forwarding_off(const Cause& cause) {
   return cause.kind() == CauseKind::sysctl && cause.sysctl() == Sysctl::forwarding;
@@ -26,36 +22,37 @@ class Blame {
 
   void missing_translation();
   void detour();
-  void circle();
+  bool circle();
 
  private:
   [[nodiscard]] const host::Host& host_of(const Hop& hop) const {
     return machine_.hosts[hop.decision.host];
   }
-  [[nodiscard]] std::vector<Hop> hops_of(std::uint32_t packet) const;
+  [[nodiscard]] std::vector<Hop> hops_of(std::uint32_t packet) const {
+    return why::hops_of(machine_, account_, packet);
+  }
   [[nodiscard]] std::size_t lost_at(const std::vector<Hop>& hops) const;
   [[nodiscard]] bool is_presentable(const Hop& hop) const;
   [[nodiscard]] bool leads_outside(const Hop& hop) const;
   [[nodiscard]] bool hides_elsewhere(const Hop& hop) const;
   [[nodiscard]] bool was_redirected(const Step& routed) const;
+  [[nodiscard]] bool serves_as_router(std::uint32_t host, host::DeviceRef end) const;
 
   const host::Machine& machine_;
   Account& account_;
 };
 
-/// Where a packet went, host by host.
-std::vector<Hop> Blame::hops_of(std::uint32_t packet) const {
-  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
-  std::vector<Hop> hops;
-  wire::IpAddress source = account_.asked.source;
-  for (const Step& step : account_.steps) {
-    if (step.packet != packet) continue;
-    if (step.did == Did::translated && step.value == of_source) source = step.address;
-    if (step.did == Did::routed && (hops.empty() || hops.back().decision.host != step.host))
-      hops.push_back({step, source});
-    if (!hops.empty() && hops.back().decision.host == step.host) hops.back().source = source;
-  }
-  return hops;
+/// That of one end of a point-to-point link, while the next hop shares a subnet with another address
+/// of the device: beyond that it is not known.
+bool is_of_other_link(const route::Interface& interface, const wire::IpAddress& source,
+                      const wire::IpAddress& next_hop) {
+  const auto& own = interface.addresses;
+  const bool of_peer = std::ranges::any_of(own, [&](const auto& a) {
+    return a.local == source && a.peer.is_set() && a.peer != a.local;
+  });
+  return of_peer && std::ranges::any_of(own, [&](const auto& a) {
+           return a.local != source && a.prefix_length < 32 && a.subnet().contains(next_hop);
+         });
 }
 
 /// The next network can be expected to find back to this source: it is the device's own or on its
@@ -63,7 +60,9 @@ std::vector<Hop> Blame::hops_of(std::uint32_t packet) const {
 bool Blame::is_presentable(const Hop& hop) const {
   const host::Host& host = host_of(hop);
   const DeviceId owner = host.interfaces.owner_of(hop.source);
-  if (owner == no_device) return false;
+  if (owner == no_device ||
+      is_of_other_link(host.interfaces[owner], hop.source, hop.decision.address))
+    return false;
   if (owner == hop.decision.device || !hop.source.is_private()) return true;
   const auto& addresses = host.interfaces[hop.decision.device].addresses;
   return std::any_of(addresses.begin(), addresses.end(),
@@ -159,8 +158,15 @@ bool Blame::was_redirected(const Step& routed) const {
   });
 }
 
+/// This host is at the other end of the segment, and nobody's provider.
+bool Blame::serves_as_router(std::uint32_t host, host::DeviceRef end) const {
+  const auto gateway = segment_gateway(machine_, end);
+  return gateway && gateway->host == host && !is_foreign(machine_, host, end.host);
+}
+
 /// A namespace that does not forward, and would have to send the packet back where it came from or
 /// knows no way at all, is no router that is switched off: whoever sent the packet there is wrong.
+/// But for its containers a host is the router, whatever else it lacks.
 void Blame::detour() {
   if (!forwarding_off(account_.end.stop.cause)) return;
   const std::vector<Hop> hops = hops_of(account_.legs.back().packet);
@@ -174,6 +180,7 @@ void Blame::detour() {
                   [&](const auto& hop) { return hop.device != account_.end.packet.device; });
   if (leads_on || was_redirected(here)) return;
   const Step& before = hops[hops.size() - 2].decision;
+  if (serves_as_router(account_.end.host, {before.host, before.device})) return;
   account_.end.cause_host = before.host;
   // Whoever does not have the next hop's address was meant by a wrong MAC address.
   account_.end.stop.cause = host.interfaces.owner_of(before.address) == no_device
@@ -182,11 +189,12 @@ void Blame::detour() {
 }
 
 /// Routers that send a packet in a circle: whoever sends it back where it has been is blamed.
-void Blame::circle() {
+bool Blame::circle() {
   const std::vector<Step> circle = circle_of(account_.steps, account_.end);
-  if (circle.empty()) return;
+  if (circle.empty()) return false;
   account_.end.cause_host = circle.back().host;
   account_.end.stop.cause = circle.back().by;
+  return true;
 }
 
 }  // namespace
@@ -194,9 +202,14 @@ void Blame::circle() {
 void blame(const host::Machine& machine, Account& account) {
   if (account.verdict != Verdict::dropped) return;
   Blame blame(machine, account);
+  if (blame.circle()) return;
+  if (const auto culprit = who_led_astray(machine, account)) {
+    account.end.cause_host = culprit->host;
+    account.end.stop.cause = culprit->cause;
+    return;
+  }
   blame.missing_translation();
   blame.detour();
-  blame.circle();
 }
 
 }  // namespace wayout::why

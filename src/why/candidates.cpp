@@ -2,7 +2,9 @@
 //
 // One function a kind of cause. A candidate may be wrong: it is tried before anybody sees it. Order
 // within a function is preference: the narrow and intended before the blunt.
+#include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "why/candidates.hpp"
 
@@ -161,6 +163,20 @@ Changes by_kind(const Scene& s) {
   }
 }
 
+/// Nobody changes a provider's router where something can be changed on the own side of it.
+void weigh_foreign(const host::Machine& machine, const Account& account, Changes& changes) {
+  constexpr int not_ones_own = 5;
+  std::set<std::uint32_t> met, asked, foreign;
+  for (const Step& step : account.steps) met.insert(step.host);
+  for (Change& c : changes) {
+    if (asked.insert(c.host).second && std::ranges::any_of(met, [&](std::uint32_t router) {
+          return is_foreign(machine, c.host, router);
+        }))
+      foreign.insert(c.host);
+    if (foreign.contains(c.host)) c.weight += not_ones_own;
+  }
+}
+
 }  // namespace
 
 std::vector<Change> candidates(const host::Machine& machine, const Question& question,
@@ -175,12 +191,16 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   add(for_stale_entries(scene));
   add(for_loopback_source(scene));
   add(for_stray_translation(scene));
+  add(for_own_question(scene));
+  add(for_stray_way(scene));
   add(for_other_way_back(scene));
+  add(for_answer_as_it_came(scene));
   add(by_kind(scene));
   add(for_untracked(scene));
   add(for_lost_local_rule(scene));
   add(for_lost_cable(scene));
   if (scene.back()) add(for_missing_gateways(scene));
+  weigh_foreign(machine, account, out);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "why/fix.hpp"
+#include "why/segments.hpp"
 
 namespace wayout::why {
 
@@ -59,9 +60,6 @@ struct Scene {
 
 // Routes: candidates_ways.cpp
 
-/// The other layer-3 end of a container's segment: the veth peer, or the bridge it is a port of.
-[[nodiscard]] std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine,
-                                                             host::DeviceRef end);
 /// The router of a segment gets the address that `end` uses as its gateway there.
 [[nodiscard]] std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
                                                  const wire::IpAddress& address);
@@ -88,6 +86,16 @@ struct Gateway {
 /// A gateway that the question went to and whose address nobody has: who remembers its MAC address
 /// gets out, but the answer finds no subnet behind it.
 [[nodiscard]] Changes for_missing_gateways(const Scene& s);
+
+// Ways that stray: candidates_strays.cpp
+
+/// The routes of the blamed host lead elsewhere than where somebody has the address: into a bridge
+/// that has its subnet too and is left over, or out, since the right bridge has lost its address.
+[[nodiscard]] Changes for_stray_way(const Scene& s);
+/// The answer leaves a host by another device than the question came in by: the way it came in.
+[[nodiscard]] Changes for_answer_as_it_came(const Scene& s);
+/// A rule that sends everybody's questions to one server caught the server's own.
+[[nodiscard]] Changes for_own_question(const Scene& s);
 
 // Devices, bridges and neighbours: candidates_links.cpp
 

@@ -245,6 +245,16 @@ Changes for_wrong_source(const Scene& s) {
     out.push_back(insert_rule(s.machine, s.host, ref, ref.rule,
                               masquerade(s, ingress_of_probe(s), s.cause.device())));
     out.push_back(delete_rule(s.machine, s.host, ref));
+    // Where MASQUERADE itself takes the wrong one of several: the one that shares the next hop's subnet.
+    for (const route::InterfaceAddress& a : s.h.interfaces[s.cause.device()].addresses) {
+      if (a.local == step.address || a.prefix_length == 32) continue;
+      netfilter::Rule rule = masquerade(s, ingress_of_probe(s), s.cause.device());
+      auto& target = std::get<netfilter::NatTarget>(rule.target);
+      target.kind = netfilter::NatTarget::Kind::snat;
+      target.range.min_address = target.range.max_address = a.local;
+      target.range.map_addresses = true;
+      out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
+    }
   }
   return out;
 }

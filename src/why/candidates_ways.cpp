@@ -44,27 +44,35 @@ std::optional<RouteRef> default_of(const host::Host& host) {
 
 /// The subnet of an address of this host, when its own route is not there.
 Changes for_lost_connected_route(const Scene& s, const wire::IpAddress& destination) {
+  constexpr int takes_it_from_another = 4;
   Changes out;
+  const route::FibResult way = way_to(s.h, destination);
   for (DeviceId d = 1; d < s.h.devices.size(); ++d) {
     if (!s.h.devices[d].up) continue;
-    for (const route::InterfaceAddress& a : s.h.interfaces[d].addresses)
-      if (a.prefix_length < 32 && a.subnet().contains(destination) &&
-          egress_of(s.h, way_to(s.h, destination)) != d)
-        out.push_back(add_link_route(s.machine, s.host, a.subnet(), d));
+    for (const route::InterfaceAddress& a : s.h.interfaces[d].addresses) {
+      if (a.prefix_length >= 32 || !a.subnet().contains(destination) || egress_of(s.h, way) == d)
+        continue;
+      out.push_back(add_link_route(s.machine, s.host, a.subnet(), d));
+      if (way.by_route && s.h.fib.route(way.route).destination == a.subnet())
+        out.back().weight = takes_it_from_another;
+    }
   }
   return out;
 }
 
 /// A router next to this host that the destination is behind.
 Changes for_subnet_behind(const Scene& s, const wire::IpAddress& destination) {
+  constexpr int one_of_many = 4;  // of the networks that are beyond a provider's router
   Changes out;
   for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
     const host::Host& there = s.machine.hosts[router.host];
     for (DeviceId d = 1; d < there.interfaces.size(); ++d) {
       if (d == router.device || there.interfaces[d].loopback) continue;
       for (const route::InterfaceAddress& a : there.interfaces[d].addresses)
-        if (a.subnet().contains(destination))
+        if (a.subnet().contains(destination)) {
           out.push_back(add_route(s.machine, s.host, a.subnet(), gateway, device));
+          if (is_foreign(s.machine, router.host, s.host)) out.back().weight = one_of_many;
+        }
     }
   }
   return out;
@@ -96,19 +104,12 @@ Changes for_passed_tables(const Scene& s, const wire::IpAddress& destination) {
 
 }  // namespace
 
-std::optional<host::DeviceRef> segment_gateway(const host::Machine& machine, host::DeviceRef end) {
-  const host::DeviceRef peer = machine.peer(end);
-  if (peer.device == no_device) return std::nullopt;
-  const link::Device& device = machine.hosts[peer.host].devices[peer.device];
-  return host::DeviceRef{peer.host, device.port ? device.master : peer.device};
-}
-
 std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
                                    const wire::IpAddress& address) {
   const auto router = segment_gateway(machine, end);
   if (!router) return std::nullopt;
-  for (const auto& a : machine.hosts[router->host].interfaces[router->device].addresses)
-    if (a.local == address) return std::nullopt;
+  // A host that has it on another device answers for it here, too.
+  if (machine.hosts[router->host].interfaces.owner_of(address) != no_device) return std::nullopt;
   for (const auto& a : machine.hosts[end.host].interfaces[end.device].addresses)
     if (a.subnet().contains(address))
       return add_address(machine, *router, address, a.prefix_length);
@@ -239,7 +240,13 @@ Changes for_route(const Scene& s) {
   // A route of the table local belongs to an address, and is not taken away on its own.
   const RouteRef route = s.cause.route();
   if (s.h.fib.tables[route.table].id == route::table_local) return {};
-  Changes out{delete_route(s.machine, s.host, route)};
+  // Nor is that of a subnet, whose address would be left without it.
+  Changes out;
+  if (s.h.fib.route(route).protocol != route::made_by_kernel)
+    out.push_back(delete_route(s.machine, s.host, route));
+  constexpr int moves_everything = 4;  // a default route, or a half of one
+  if (!out.empty() && s.h.fib.route(route).destination.length <= 1)
+    out.back().weight = moves_everything;
   for (Change& c : for_no_route(s)) out.push_back(std::move(c));
   return out;
 }

@@ -74,6 +74,14 @@ struct Change {
 [[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                                          std::uint32_t position);
 
+/// `ip route add default via GATEWAY dev DEVICE table N`, in a table that has none.
+[[nodiscard]] Change add_table_default(const host::Machine& machine, std::uint32_t host,
+                                       std::uint32_t table, const wire::IpAddress& gateway,
+                                       DeviceId device);
+/// `ip rule add from ADDRESS [ipproto PROTOCOL sport PORT] lookup N pref P`.
+[[nodiscard]] Change add_table_rule(const host::Machine& machine, std::uint32_t host,
+                                    const route::Rule& rule);
+
 /// `ip rule add pref 0 lookup local`, which every namespace is born with.
 [[nodiscard]] Change add_local_rule(const host::Machine& machine, std::uint32_t host);
 

@@ -283,19 +283,26 @@ Change delete_address(const host::Machine& machine, host::DeviceRef d,
           .command = fmt::format("ip addr del {}/{} dev {}", address.local.text(),
                                  address.prefix_length, name_of(machine, d)),
           .lasting = keep_network,
-          .parts = Parts::devices | Parts::routing,
+          .parts = Parts::devices | Parts::routing | Parts::connections,
           .prepares = true,  // for it to be given where it belongs
           .blames = Cause::bridge(BridgeCause::port_has_address, d.device),
           .apply = [=](host::Host& h) {
             std::erase_if(h.interfaces[d.device].addresses,
                           [&](const auto& a) { return a.local == address.local; });
+            // Masqueraded connections end with the address. Linux: net/netfilter/nf_nat_masquerade.c
+            // masq_inet_event.
+            std::erase_if(h.connections, [&](const conntrack::Connection& c) {
+              return c.reply().destination == address.local && c.original().source != address.local;
+            });
+            // Another device may have the same address: routes that send from it stay then.
+            const bool is_gone = h.interfaces.owner_of(address.local) == no_device;
             for (route::FibTable& table : h.fib.tables)
               std::erase_if(table.routes, [&](const route::Route& r) {
                 const bool made_of_it = r.protocol == route::made_by_kernel &&
                                         !r.nexthops.empty() &&
                                         r.nexthops.front().device == d.device &&
                                         address.subnet().contains(r.destination.address);
-                return made_of_it || r.preferred_source == address.local;
+                return made_of_it || (is_gone && r.preferred_source == address.local);
               });
           }};
 }

@@ -306,6 +306,14 @@ int Fix::weight() const {
                          [](int sum, const Change& c) { return sum + c.weight; });
 }
 
+bool ends_elsewhere(const host::Machine& machine, const Question& question, const Account& account,
+                  const Change& change) {
+  host::Machine copy = machine;
+  const Applied applied(copy, change);
+  if (!applied.valid()) return false;
+  return !same_end(explore(copy, question), account);
+}
+
 Tried tried_fixes(const host::Machine& machine, const Question& question,
                              const Account& account) {
   if (account.verdict != Verdict::dropped) return {};

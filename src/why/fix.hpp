@@ -36,6 +36,10 @@ struct Tried {
 [[nodiscard]] std::vector<Change> candidates(const host::Machine& machine, const Question& question,
                                              const Account& account);
 
+/// With this change alone the packet does not end where it did.
+[[nodiscard]] bool ends_elsewhere(const host::Machine& machine, const Question& question,
+                                  const Account& account, const Change& change);
+
 /// Every returned fix was tried: with it packets pass both ways. Smallest first, at most three; those
 /// after which the packet arrives but is refused only where there is no other. Bounded in the number
 /// of trials.

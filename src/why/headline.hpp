@@ -15,6 +15,7 @@ namespace wayout::why {
 
 /// What the sender's program is told: an ICMP error or a reset as tcpdump prints it, the error that
 /// its own namespace returns, or "" while it waits in vain.
-[[nodiscard]] std::string what_sender_sees(const Account& account, const Question& question);
+[[nodiscard]] std::string what_sender_sees(const host::Machine& machine, const Account& account,
+                                           const Question& question);
 
 }  // namespace wayout::why

@@ -88,7 +88,7 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
                    ? cause_of(machine.hosts[a.end.cause_host], a.end.stop.cause)
                    : Json();
   j["translated"] = a.seen ? endpoints(*a.seen) : Json();
-  if (const std::string told = what_sender_sees(a, answer.question); !told.empty()) j["told"] = told;
+  if (const std::string told = what_sender_sees(machine, a, answer.question); !told.empty()) j["told"] = told;
   j["steps"] = Json::array();
   for (const Leg& leg : a.legs)
     for (const StoryLine& line : story(machine, a, leg, explain)) j["steps"].push_back(step_of(machine, line));

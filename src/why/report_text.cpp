@@ -146,7 +146,7 @@ void Report::cause() {
                         a_.end.stop.reason == DropReason::none
                             ? ""
                             : fmt::format(" ({})", reason_name(a_.end.stop.reason)));
-    const std::string told = what_sender_sees(a_, answer_.question);
+    const std::string told = what_sender_sees(machine_, a_, answer_.question);
     out_ += fmt::format("told     {}\n", told.empty() ? "nothing: the sender waits" : told);
   }
   for (const Remark& r : answer_.remarks)

@@ -48,7 +48,7 @@ def write(directory, scenario, seen, files):
     at = scenario.question.get("at", "h")
     heading = f"{scenario.title}: {scenario.story}\nRecorded from Linux {os.uname().release.split('-')[0]}.\n"
     sections = {"question": _lines(_question(scenario.question, at)), "kernel": _lines(_truth(scenario, seen, at)),
-                "why": _lines(_blame(scenario))} | files
+                "why": _lines(_blame(scenario, at))} | files
     with open(os.path.join(directory, name_of(scenario.title)), "w", encoding="utf-8") as file:
         file.write(heading)
         for name, text in sections.items():
@@ -88,11 +88,16 @@ def _truth(scenario, seen, at):
     return pairs | ({"source": seen.source} if seen.arrived else {})
 
 
-def _blame(scenario):
-    """What the story says is the cause: the scenario's own remedy is the proof."""
+def _blame(scenario, at):
+    """What the story says is the cause: the scenario's own remedy is the proof. Namespaces as the case calls them."""
     if isinstance(scenario.why, Undecided):
         return {"verdict": "undecided", "names": scenario.why.names}
-    return {key: "|".join(value) if isinstance(value, tuple) else value for key, value in (scenario.why or {}).items()}
+    def told(key, value):
+        if isinstance(value, tuple):
+            return "|".join(told(key, one) for one in value)
+        return _called(value, at) if key == "namespace" else value
+
+    return {key: told(key, value) for key, value in (scenario.why or {}).items()}
 
 
 # --- One namespace --------------------------------------------------------------------------------
