@@ -43,6 +43,7 @@ struct VlanMembership {
 /// Configuration of all bridges of a namespace.
 struct Config {
   std::vector<FdbEntry> fdb;
+  bool fdb_is_whole = false;         ///< what is not in it is not there, not even for own MACs
   std::vector<VlanMembership> vlans;
   bool nf_call_iptables = false;     ///< net.bridge.bridge-nf-call-iptables
   bool nf_filter_vlan_tagged = false;

@@ -352,6 +352,21 @@ TEST(Bridge, LinkLocalGroupsGoUpOnThePort) {
   EXPECT_TRUE(pass(world, frame_of(c_mac, link_local(0)), b1).link_local_up);
 }
 
+TEST(Bridge, OwnMacsThatAWholeListingDoesNotHaveAreUnknown) {
+  World world;
+  const auto goes_up = [&] {
+    world.start();
+    return pass(world, frame_of(c_mac, bridge_mac), b1).decision.up;
+  };
+  EXPECT_TRUE(goes_up());
+  world.config.fdb_is_whole = true;
+  EXPECT_FALSE(goes_up());
+  EXPECT_EQ(pass(world, frame_of(c_mac, bridge_mac), b1).decision.ports,
+            (std::vector<DeviceId>{b3, b2}));
+  world.config.fdb.push_back({.mac = bridge_mac, .bridge = br0, .port = br0, .local = true});
+  EXPECT_TRUE(goes_up());
+}
+
 TEST(Bridge, LearnsAndMoves) {
   World world;
   world.config.fdb.push_back({.mac = mac(0, 0xbb), .bridge = br0, .port = b2, .is_static = true});

@@ -13,6 +13,8 @@ bool has_aged(const State::Entry& entry, const link::Device& bridge, std::int64_
   return !entry.local && !entry.is_static && entry.seen_ms + ageing_ms(bridge) <= now_ms;
 }
 
+/// The entries that the kernel makes of a bridge's own MAC addresses and its ports'. Somebody may have
+/// deleted them, which only a whole listing shows.
 void add_own_macs(const link::Devices& devices, State& state) {
   for (DeviceId id = 1; id < devices.size(); ++id) {
     const link::Device& device = devices[id];
@@ -60,7 +62,7 @@ State initial_state(const Config& config, const link::Devices& devices, std::int
         .seen_ms = now_ms,
     };
   }
-  add_own_macs(devices, state);
+  if (!config.fdb_is_whole) add_own_macs(devices, state);
   add_remotes(config, devices, state);
   return state;
 }

@@ -151,6 +151,7 @@ enum class BridgeCause : std::uint32_t {
   not_a_port,      ///< a device that should be a port of it is not
   port_has_address,  ///< a port that has an address of its own: the bridge takes what comes in
   arp_proxy,       ///< a port answers ARP in another's place: not modelled
+  no_own_entry,    ///< the fdb has no entry for the bridge's own MAC: frames for the host are flooded
 };
 enum class NatCause : std::uint32_t {
   none,
@@ -192,6 +193,7 @@ enum class DeviceCause : std::uint32_t {
   unknown_vni,
   no_vlan,       ///< tagged frame, no VLAN device for it
   discards,      ///< a dummy device: it swallows what is sent
+  arp_off,       ///< IFF_NOARP: it neither asks for neighbours nor answers for its addresses
 };
 enum class PacketCause : std::uint32_t {
   none,

@@ -3,7 +3,6 @@
 // One function a kind of cause. A candidate may be wrong: it is tried before anybody sees it. Order
 // within a function is preference: the narrow and intended before the blunt.
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 #include "why/candidates.hpp"
@@ -40,6 +39,20 @@ Changes for_sysctl(const Scene& s) {
       set(Sysctl::src_valid_mark, device, 1);
       if (const auto stray = route_of_its_own(s.h, s.flow.source))
         out.push_back(delete_route(s.machine, s.host, *stray));
+      // The way back is looked for with source and destination changed over.
+      for (std::uint32_t i = 0; i < s.h.fib.rules.size(); ++i) {
+        const route::Rule& rule = s.h.fib.rules[i];
+        using Action = route::RuleAction;
+        const bool refuses = rule.action == Action::blackhole ||
+                             rule.action == Action::unreachable || rule.action == Action::prohibit;
+        const auto covers = [](const wire::Prefix& prefix, const wire::IpAddress& address) {
+          return prefix.length == 0 || prefix.contains(address);
+        };
+        if (!refuses || !covers(rule.from, s.flow.destination) || !covers(rule.to, s.flow.source))
+          continue;
+        out.push_back(delete_routing_rule(s.machine, s.host, i));
+        out.back().blames = Cause::routing_rule(i);
+      }
       break;
     case Sysctl::accept_local: set(Sysctl::accept_local, device, 1); break;
     case Sysctl::proxy_arp: set(Sysctl::proxy_arp, device, 1); break;
@@ -66,7 +79,11 @@ Changes for_device(const Scene& s) {
   switch (static_cast<DeviceCause>(s.cause.value())) {
     case DeviceCause::down: return {link_up(s.machine, device)};
     case DeviceCause::no_carrier: return for_carrier(s, device);
-    case DeviceCause::other_host: return for_wrong_mac(s);
+    case DeviceCause::other_host: {
+      Changes out = for_wrong_mac(s);
+      for (Change& c : for_mute_ports(s)) out.push_back(std::move(c));
+      return out;
+    }
     default: return {};
   }
 }
@@ -104,6 +121,19 @@ Changes for_bridge(const Scene& s) {
   }
 }
 
+/// The route that the packet was on, when its own `mtu` decided and not the device's.
+std::optional<RouteRef> route_with_mtu(const Scene& s) {
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->host != s.host || step->did != Did::routed || step->by.kind() != CauseKind::route)
+      continue;
+    const route::Route& route = s.h.fib.route(step->by.route());
+    const bool decided = route.mtu_bytes == s.cause.value() && route.nexthops.size() == 1 &&
+                         step->device == s.cause.device();
+    return decided ? std::optional(step->by.route()) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 Changes for_mtu(const Scene& s) {
   const auto size = static_cast<std::uint32_t>(s.packet.network().size());
   const host::DeviceRef device{s.host, s.cause.device()};
@@ -113,19 +143,33 @@ Changes for_mtu(const Scene& s) {
     for (DeviceId id = 1; id < s.h.devices.size(); ++id)
       if (s.h.devices[id].mtu_bytes == carried && !s.h.devices[id].port && id != device.device)
         out.push_back(set_mtu(s.machine, {s.host, id}, size + link::vxlan_overhead_bytes));
+  } else if (const auto route = route_with_mtu(s)) {
+    out.push_back(without_route_mtu(s.machine, s.host, *route));
   } else {
     out.push_back(set_mtu(s.machine, device, size));
   }
   return out;
 }
 
-/// The packet ran out of hops: whoever sent it may have given it fewer than usual.
+/// The packet ran out of hops: a rule left it few, or whoever sent it gave it fewer than usual.
 Changes for_ttl(const Scene& s) {
   constexpr int usual = 64;
+  Changes out;
+  for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend(); ++step) {
+    if (step->did != Did::rule_matched || step->by.kind() != CauseKind::rule ||
+        step->packet != s.account.legs.back().packet)
+      continue;
+    const RuleRef ref = step->by.rule_ref();
+    const netfilter::Rule& rule = s.machine.hosts[step->host].netfilter.rule(ref);
+    const auto* target = std::get_if<netfilter::KeptTarget>(&rule.target);
+    if (target == nullptr || target->name != "TTL") continue;
+    out.push_back(delete_rule(s.machine, step->host, ref));
+  }
   const bool from_here = s.account.reached && s.back();
   const std::uint32_t sender = from_here ? *s.account.reached : s.question.from;
-  if (s.machine.hosts[sender].ip.default_ttl >= usual) return {};
-  return {set_sysctl(s.machine, sender, Sysctl::ip_default_ttl, no_device, usual)};
+  if (s.machine.hosts[sender].ip.default_ttl < usual)
+    out.push_back(set_sysctl(s.machine, sender, Sysctl::ip_default_ttl, no_device, usual));
+  return out;
 }
 
 Changes by_kind(const Scene& s) {
@@ -186,19 +230,32 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
                     end.packet, route::flow_of(end.packet), end.stop.cause};
   Changes out;
   const auto add = [&](Changes more) {
-    std::move(more.begin(), more.end(), std::back_inserter(out));
+    for (Change& change : more) {
+      const bool is_known = std::ranges::any_of(out, [&](const Change& c) {
+        return c.host == change.host && c.command == change.command;
+      });
+      if (!is_known) out.push_back(std::move(change));
+    }
   };
   add(for_stale_entries(scene));
   add(for_loopback_source(scene));
   add(for_stray_translation(scene));
   add(for_own_question(scene));
   add(for_stray_way(scene));
-  add(for_other_way_back(scene));
+  add(for_other_table(scene));
   add(for_answer_as_it_came(scene));
+  add(for_lost_own_entry(scene));
+  add(for_arp_off(scene));
+  Changes stray = for_stray_end(scene);
+  const bool has_strayed = !stray.empty();
+  add(std::move(stray));
+  add(for_lost_way_back(scene));
+  add(for_wrong_neighbour(scene));
   add(by_kind(scene));
   add(for_untracked(scene));
   add(for_lost_local_rule(scene));
-  add(for_lost_cable(scene));
+  if (!has_strayed) add(for_lost_cable(scene));
+  add(for_neighbour_as_gateway(scene));
   if (scene.back()) add(for_missing_gateways(scene));
   weigh_foreign(machine, account, out);
   return out;

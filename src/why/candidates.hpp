@@ -34,6 +34,10 @@ struct Scene {
 /// `iptables -D`, heavier than any chain of narrow changes where the rule is about more than this.
 [[nodiscard]] Change without_rule(const Scene& s, std::uint32_t host, RuleRef ref);
 [[nodiscard]] Changes for_rule(const Scene& s);
+/// What an ipset set that this rule asks holds of the packet, or does not: candidates_sets.cpp.
+[[nodiscard]] Changes for_sets_of(const Scene& s, RuleRef ref);
+/// The same for rules that the packet passed by, and that would not have dropped it.
+[[nodiscard]] Changes for_passed_sets(const Scene& s);
 /// Entries that were there before the question and that decided about its packets.
 [[nodiscard]] Changes for_stale_entries(const Scene& s);
 /// Rules that exempt packets of the conversation from tracking, and so from translation, or put one
@@ -71,6 +75,19 @@ struct Gateway {
 };
 [[nodiscard]] std::vector<Gateway> possible_gateways(const host::Machine& machine,
                                                      std::uint32_t host);
+/// The packet comes back from this router's default route to where it was sent from.
+[[nodiscard]] bool leads_back(const host::Machine& machine, std::uint32_t host,
+                              const Gateway& gateway);
+/// Other ends on the wire of a device: its cable's, or all ports of the bridge, and the bridge.
+[[nodiscard]] std::vector<host::DeviceRef> ends_on_segment(const host::Machine& machine,
+                                                           host::DeviceRef end);
+/// An address of `other` that `end` asks for on its wire.
+[[nodiscard]] std::optional<wire::IpAddress> shared_address(const host::Machine& machine,
+                                                            host::DeviceRef end,
+                                                            host::DeviceRef other);
+/// Routed to this device, without a gateway.
+[[nodiscard]] bool is_on_link(const host::Host& host, DeviceId device,
+                              const wire::IpAddress& address);
 /// A route for `destination` alone, through a router that this host uses already or could use: on the
 /// wire where it was looked for it is not.
 [[nodiscard]] Changes for_not_on_link(const host::Machine& machine, std::uint32_t host,
@@ -79,8 +96,9 @@ struct Gateway {
 [[nodiscard]] Changes for_route(const Scene& s);
 /// A container on a cable of its own that its host's routes do not lead to.
 [[nodiscard]] Changes for_lost_cable(const Scene& s);
-/// A table of its own sends the answer elsewhere than where the question came in.
-[[nodiscard]] Changes for_other_way_back(const Scene& s);
+/// A table of its own sends the packet elsewhere than the main one, which has a route to just there; or
+/// the answer elsewhere than where the question came in.
+[[nodiscard]] Changes for_other_table(const Scene& s);
 /// A namespace that has lost the rule for its own addresses is deaf to them.
 [[nodiscard]] Changes for_lost_local_rule(const Scene& s);
 /// A gateway that the question went to and whose address nobody has: who remembers its MAC address
@@ -97,12 +115,47 @@ struct Gateway {
 /// A rule that sends everybody's questions to one server caught the server's own.
 [[nodiscard]] Changes for_own_question(const Scene& s);
 
+// Next hops: candidates_gateways.cpp
+
+/// Routes to networks with `destination` in them that neighbours have on another side.
+[[nodiscard]] Changes for_subnet_behind(const host::Machine& machine, std::uint32_t host,
+                                        const wire::IpAddress& destination);
+/// The next hop of a route is nobody: the same route by those that are there.
+[[nodiscard]] Changes for_dead_next_hop(const host::Machine& machine, std::uint32_t host,
+                                        RouteRef route, const wire::IpAddress& next_hop,
+                                        const wire::IpAddress& destination);
+/// A default route leads to a neighbour on the bridge, and not to the bridge.
+[[nodiscard]] Changes for_neighbour_as_gateway(const Scene& s);
+/// Whom the question was routed to by a route of its own has no such route back.
+[[nodiscard]] Changes for_lost_way_back(const Scene& s);
+/// An end with a /32 address does not know the network on its wire.
+[[nodiscard]] Changes for_blind_end(const Scene& s);
+
+// Who answers: candidates_answering.cpp
+
+/// This host leads packets for `address` on, and says so to nobody on the wire of `end`.
+[[nodiscard]] Changes for_missing_proxy(const host::Machine& machine, host::DeviceRef end,
+                                        const wire::IpAddress& address);
+/// Somebody on the wire of `asking` should answer for `address`, and cannot.
+[[nodiscard]] Changes for_missing_answer(const Scene& s, host::DeviceRef asking,
+                                         const wire::IpAddress& address);
+/// Devices on the way that neither ask nor answer who has an address.
+[[nodiscard]] Changes for_arp_off(const Scene& s);
+/// Bridges whose fdb has lost the entry of their own MAC address.
+[[nodiscard]] Changes for_lost_own_entry(const Scene& s);
+/// A container whose gateway a bridge is, and whose cable is not in that bridge.
+[[nodiscard]] Changes for_stray_end(const Scene& s);
+
 // Devices, bridges and neighbours: candidates_links.cpp
 
 /// Nobody answered for the next hop.
 [[nodiscard]] Changes for_unanswered(const Scene& s);
 /// What gives this device carrier: its other end, what it stands on, for a bridge one of its ports.
 [[nodiscard]] Changes for_carrier(const Scene& s, host::DeviceRef device);
+/// Ports to which nothing unknown is sent, or behind which nobody is learned.
+[[nodiscard]] Changes for_mute_ports(const Scene& s);
+/// The packet was sent to a MAC that its next hop does not have, whatever became of it there.
+[[nodiscard]] Changes for_wrong_neighbour(const Scene& s);
 /// A frame went to a MAC that is not its receiver's: some entry is stale or typed wrong.
 [[nodiscard]] Changes for_wrong_mac(const Scene& s);
 

@@ -109,12 +109,17 @@ Changes for_port_with_address(const Scene& s, host::DeviceRef asking) {
   const host::Host& h = s.machine.hosts[asking.host];
   if (!h.devices[asking.device].port) return out;
   const auto& addresses = h.interfaces[asking.device].addresses;
-  if (addresses.size() == 1) out.push_back(delete_address(s.machine, asking, addresses.front()));
+  if (addresses.size() == 1) {
+    if (h.interfaces[h.devices[asking.device].master].addresses.empty())
+      out.push_back(move_address(s.machine, asking, addresses.front()));
+    out.push_back(delete_address(s.machine, asking, addresses.front()));
+  }
   out.push_back(free_port(s.machine, asking));
   return out;
 }
 
-/// Ports to which nothing unknown is sent, or behind which nobody is learned.
+}  // namespace
+
 Changes for_mute_ports(const Scene& s) {
   using Port = link::BridgePort;
   Changes out;
@@ -132,6 +137,8 @@ Changes for_mute_ports(const Scene& s) {
   }
   return out;
 }
+
+namespace {
 
 /// The entry that a bridge makes of a MAC address of its own or of its port's.
 bool is_own(const host::Host& host, const bridge::FdbEntry& entry) {
@@ -184,21 +191,19 @@ Changes for_unanswered(const Scene& s) {
   // The route that led here, when the kernel did not make it by itself.
   std::optional<RouteRef> route;
   for (auto step = s.account.steps.rbegin(); step != s.account.steps.rend() && !route; ++step)
-    if (step->host == host && step->did == Did::routed && step->by.kind() == CauseKind::route)
+    if (step->host == host && step->packet == s.packet.number && step->did == Did::routed &&
+        step->by.kind() == CauseKind::route)
       route = step->by.route();
   const bool is_set = route && h.fib.route(*route).protocol != route::made_by_kernel;
   const bool is_default = route && h.fib.route(*route).destination.length == 0;
 
   // A gateway that is not there, or none at all: use the one that is, or give the segment's router
-  // the address.
-  if (s.packet.routing.gateway.is_set() || is_default) {
-    for (const auto& [d, gateway, router] : possible_gateways(s.machine, host)) {
-      if (gateway == next_hop) continue;
-      out.push_back(default_route(s.machine, host, gateway, d));
-      if (!s.packet.routing.gateway.is_set()) out.back().blames = Cause::route(*route);
-    }
-  }
-  if (s.packet.routing.gateway.is_set())
+  // the address, where it is everybody's gateway.
+  if (route && (s.packet.routing.gateway.is_set() || is_default))
+    for (Change& c : for_dead_next_hop(s.machine, host, *route, next_hop, s.flow.destination))
+      out.push_back(std::move(c));
+  const bool in_main = route && h.fib.tables[route->table].id == route::table_main;
+  if (s.packet.routing.gateway.is_set() && (!route || (is_default && in_main)))
     if (auto given = give_gateway(s.machine, {host, device}, next_hop))
       out.push_back(std::move(*given));
   // A route that somebody set and that leads to the wrong segment.
@@ -212,6 +217,7 @@ Changes for_unanswered(const Scene& s) {
     if (step.packet == s.account.legs.front().packet && step.did == Did::translated &&
         step.by.kind() == CauseKind::rule && step.address == next_hop)
       out.push_back(delete_rule(s.machine, step.host, step.by.rule_ref()));
+  for (Change& c : for_missing_answer(s, {host, device}, next_hop)) out.push_back(std::move(c));
   for (Change& c : for_port_with_address(s, {host, device})) out.push_back(std::move(c));
   for (Change& c : for_wrong_fdb(s, {host, device}, next_hop)) out.push_back(std::move(c));
   for (Change& c : for_strayed_port(s.machine, {host, device}, next_hop)) out.push_back(std::move(c));
@@ -221,6 +227,27 @@ Changes for_unanswered(const Scene& s) {
   if (!s.packet.routing.gateway.is_set())
     for (Change& c : for_not_on_link(s.machine, host, device, s.flow.destination))
       out.push_back(std::move(c));
+  return out;
+}
+
+Changes for_wrong_neighbour(const Scene& s) {
+  Changes out;
+  for (const Step& step : s.account.steps) {
+    if (step.did != Did::resolved || step.packet != s.account.legs.back().packet) continue;
+    const auto ends = ends_on_segment(s.machine, {step.host, step.device});
+    const auto owner = std::ranges::find_if(ends, [&](const host::DeviceRef& end) {
+      return s.machine.hosts[end.host].interfaces.owner_of(step.address) == end.device;
+    });
+    if (owner == ends.end()) continue;
+    const wire::MacAddress& mac = s.machine.hosts[owner->host].devices[owner->device].mac;
+    for (const link::Neighbour& n : s.machine.hosts[step.host].neighbours) {
+      if (n.device != step.device || n.address != step.address || n.proxy || n.mac.is_zero() ||
+          n.mac == mac)
+        continue;
+      out.push_back(delete_neighbour(s.machine, {step.host, n.device}, n.address));
+      out.back().prepares = true;  // a rule that dropped it elsewhere may do so again
+    }
+  }
   return out;
 }
 

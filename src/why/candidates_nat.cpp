@@ -35,25 +35,29 @@ wire::IpAddress source_on_arrival(const Scene& s) {
   return source;
 }
 
-netfilter::Rule masquerade(const Scene& s, DeviceId ingress, DeviceId egress) {
+netfilter::Rule masquerade(const host::Host& host, const wire::IpAddress& source, DeviceId ingress,
+                           DeviceId egress) {
   netfilter::Rule rule;
-  const wire::IpAddress source = source_on_arrival(s);
-  rule.source = block(subnet_of(s.h, ingress, source));
-  rule.out = s.h.devices[ingress].kind == link::DeviceKind::bridge
-                 ? through(s.h, ingress, true)
-                 : through(s.h, egress);
+  rule.source = block(subnet_of(host, ingress, source));
+  rule.out = host.devices[ingress].kind == link::DeviceKind::bridge ? through(host, ingress, true)
+                                                                    : through(host, egress);
   netfilter::NatTarget target;
   target.kind = netfilter::NatTarget::Kind::masquerade;
   rule.target = target;
   return rule;
 }
 
-/// The layer-3 device by which the probe came into the blamed host.
-DeviceId ingress_of_probe(const Scene& s) {
+/// The layer-3 device by which the probe came into a host.
+DeviceId ingress_into(const Scene& s, std::uint32_t host) {
   for (const Step& step : s.account.steps)
-    if (step.packet == s.account.legs.front().packet && step.host == s.host &&
+    if (step.packet == s.account.legs.front().packet && step.host == host &&
         step.did == Did::source_validated)
       return step.device;
+  return no_device;
+}
+
+DeviceId ingress_of_probe(const Scene& s) {
+  if (const DeviceId came_in = ingress_into(s, s.host); came_in != no_device) return came_in;
   return s.host == s.account.end.host ? s.packet.ingress : no_device;
 }
 
@@ -142,22 +146,62 @@ Changes for_dnat_without_masquerade(const Scene& s) {
   return out;
 }
 
-Changes for_nat(const Scene& s) {
+namespace {
+
+/// Other hosts that forwarded the probe before the one that let it out: where it crosses a bridge on
+/// its way to them, the last one sees a connection that is confirmed, and translates it no more.
+Changes for_translation_on_the_way(const Scene& s) {
+  constexpr int hides_it_twice = 2;
   Changes out;
-  switch (static_cast<NatCause>(s.cause.value())) {
-    case NatCause::not_translated: {
-      const netfilter::Rule rule = masquerade(s, ingress_of_probe(s), s.cause.device());
-      for (const bool first : {false, true})
-        out.push_back(add_rule(s.machine, s.host, netfilter::TableKind::nat, Hook::postrouting,
-                               first, rule));
-      out.back().last_resort = true;
-      break;
-    }
-    case NatCause::ports_exhausted: return for_ports(s);
-    case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
-    default: break;
+  for (std::size_t i = 0; i < s.account.steps.size(); ++i) {
+    const Step& step = s.account.steps[i];
+    const host::Host& h = s.machine.hosts[step.host];
+    const DeviceId ingress = ingress_into(s, step.host);
+    if (!is_of_probe(s, step) || step.did != Did::routed || step.host == s.host ||
+        ingress == no_device || step.by.kind() != CauseKind::route ||
+        h.interfaces.owner_of(s.account.asked.destination) != no_device)
+      continue;
+    out.push_back(add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting,
+                           /*first=*/false,
+                           masquerade(h, s.account.asked.source, ingress, step.device)));
+    out.back().weight = hides_it_twice;
+    out.back().last_resort = true;
   }
   return out;
+}
+
+/// Nothing hides the source that left. Where it is on the uplink's own network, a proxy for it may be
+/// what is missing.
+Changes for_untranslated(const Scene& s) {
+  Changes out;
+  const DeviceId egress = s.cause.device();
+  const wire::IpAddress source = source_on_arrival(s);
+  if (subnet_of(s.h, egress, source).length != 32)
+    out = for_missing_proxy(s.machine, {s.host, egress}, source);
+  const bool is_public = !out.empty();  // it is not to be hidden
+  // An entry of an earlier attempt keeps what was decided then, whatever rules come.
+  const bool is_older = !for_stale_entries(s).empty();
+  const netfilter::Rule rule = masquerade(s.h, source, ingress_of_probe(s), egress);
+  for (const bool first : {false, true}) {
+    out.push_back(add_rule(s.machine, s.host, netfilter::TableKind::nat, Hook::postrouting, first,
+                           rule));
+    out.back().last_resort = is_public || (first && !is_older);
+    out.back().prepares = is_older;
+    if (is_older && first) out.back().weight = 2;
+  }
+  for (Change& c : for_translation_on_the_way(s)) out.push_back(std::move(c));
+  return out;
+}
+
+}  // namespace
+
+Changes for_nat(const Scene& s) {
+  switch (static_cast<NatCause>(s.cause.value())) {
+    case NatCause::not_translated: return for_untranslated(s);
+    case NatCause::ports_exhausted: return for_ports(s);
+    case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
+    default: return {};
+  }
 }
 
 Changes for_loopback_source(const Scene& s) {
@@ -193,7 +237,8 @@ Changes for_stray_translation(const Scene& s) {
       continue;
     const host::Host& h = s.machine.hosts[step.host];
     netfilter::Rule rule = h.netfilter.rule(step.by.rule_ref());
-    if (!takes_what_is_for_others(h, step.by.rule_ref(), s.account.asked.destination)) return out;
+    if (!takes_what_is_for_others(h, step.by.rule_ref(), destination_before(s.account, step)))
+      return out;
     netfilter::AddrtypeMatch own;
     own.destination_types = 1U << static_cast<unsigned>(RouteType::local);
     rule.matches.emplace_back(own);
@@ -235,26 +280,56 @@ Changes for_shadowed_publication(const Scene& s) {
   return out;
 }
 
+namespace {
+
+/// The rule that gives what leaves this source, now or (by an entry) once upon a time.
+std::optional<RuleRef> rule_that_gives(const Scene& s, const Step& step) {
+  if (step.by.kind() == CauseKind::rule) return step.by.rule_ref();
+  const auto& rulesets = s.h.netfilter.rulesets;
+  for (std::uint8_t r = 0; r < rulesets.size(); ++r)
+    for (std::uint8_t t = 0; t < rulesets[r].tables.size(); ++t) {
+      const auto& chains = rulesets[r].tables[t].chains;
+      for (std::uint32_t c = 0; c < chains.size(); ++c)
+        for (std::uint32_t i = 0; i < chains[c].rules.size(); ++i) {
+          const auto* target = std::get_if<netfilter::NatTarget>(&chains[c].rules[i].target);
+          if (target == nullptr || target->kind != netfilter::NatTarget::Kind::snat) continue;
+          const nat::Range& range = target->range;
+          if (range.min_address <= step.address && step.address <= range.max_address)
+            return RuleRef{r, t, c, i};
+        }
+    }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Changes for_wrong_source(const Scene& s) {
   Changes out;
+  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
   for (const Step& step : s.account.steps) {
-    if (step.host != s.host || step.did != Did::translated || step.by.kind() != CauseKind::rule ||
+    if (step.host != s.host || step.did != Did::translated || step.value != of_source ||
         step.packet != s.account.legs.front().packet || step.hook != Hook::postrouting)
       continue;
-    const RuleRef ref = step.by.rule_ref();
-    out.push_back(insert_rule(s.machine, s.host, ref, ref.rule,
-                              masquerade(s, ingress_of_probe(s), s.cause.device())));
-    out.push_back(delete_rule(s.machine, s.host, ref));
+    const auto ref = rule_that_gives(s, step);
+    if (!ref) continue;
+    const auto put_in_front = [&](const netfilter::Rule& rule) {
+      out.push_back(insert_rule(s.machine, s.host, *ref, ref->rule, rule));
+    };
+    netfilter::Rule rule =
+        masquerade(s.h, source_on_arrival(s), ingress_of_probe(s), s.cause.device());
+    put_in_front(rule);
+    out.push_back(delete_rule(s.machine, s.host, *ref));
     // Where MASQUERADE itself takes the wrong one of several: the one that shares the next hop's subnet.
     for (const route::InterfaceAddress& a : s.h.interfaces[s.cause.device()].addresses) {
       if (a.local == step.address || a.prefix_length == 32) continue;
-      netfilter::Rule rule = masquerade(s, ingress_of_probe(s), s.cause.device());
       auto& target = std::get<netfilter::NatTarget>(rule.target);
       target.kind = netfilter::NatTarget::Kind::snat;
       target.range.min_address = target.range.max_address = a.local;
       target.range.map_addresses = true;
-      out.push_back(insert_rule(s.machine, s.host, ref, ref.rule, rule));
+      put_in_front(rule);
     }
+    if (step.by.kind() != CauseKind::rule)  // the entry has to go, too
+      for (Change& c : out) c.prepares = true;
   }
   return out;
 }

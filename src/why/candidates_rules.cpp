@@ -159,6 +159,8 @@ Changes for_rule(const Scene& s) {
   const bool policy = s.cause.kind() == CauseKind::policy;
   const auto size = static_cast<std::uint32_t>(s.h.netfilter.chain(ref).rules.size());
   const std::uint32_t at = policy ? left_early(s, ref).value_or(size) : ref.rule;
+  out = policy ? Changes{} : for_sets_of(s, ref);
+  for (Change& c : for_passed_sets(s)) out.push_back(std::move(c));
   if (const auto user = docker_user_chain(s, ref))
     out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, s.back())));
   if (s.back()) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));

@@ -9,16 +9,6 @@
 namespace wayout::why {
 namespace {
 
-/// An address of `gateway` inside one of `end`'s subnets.
-std::optional<wire::IpAddress> gateway_address(const host::Machine& machine, host::DeviceRef end,
-                                               host::DeviceRef gateway) {
-  const auto& own = machine.hosts[end.host].interfaces[end.device].addresses;
-  for (const auto& a : machine.hosts[gateway.host].interfaces[gateway.device].addresses)
-    for (const auto& mine : own)
-      if (mine.subnet().contains(a.local) && a.local != mine.local) return a.local;
-  return std::nullopt;
-}
-
 /// Where packets for `address` go to from here.
 route::FibResult way_to(const host::Host& host, const wire::IpAddress& address) {
   Chance chance{std::vector<std::uint32_t>{}};
@@ -60,24 +50,6 @@ Changes for_lost_connected_route(const Scene& s, const wire::IpAddress& destinat
   return out;
 }
 
-/// A router next to this host that the destination is behind.
-Changes for_subnet_behind(const Scene& s, const wire::IpAddress& destination) {
-  constexpr int one_of_many = 4;  // of the networks that are beyond a provider's router
-  Changes out;
-  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
-    const host::Host& there = s.machine.hosts[router.host];
-    for (DeviceId d = 1; d < there.interfaces.size(); ++d) {
-      if (d == router.device || there.interfaces[d].loopback) continue;
-      for (const route::InterfaceAddress& a : there.interfaces[d].addresses)
-        if (a.subnet().contains(destination)) {
-          out.push_back(add_route(s.machine, s.host, a.subnet(), gateway, device));
-          if (is_foreign(s.machine, router.host, s.host)) out.back().weight = one_of_many;
-        }
-    }
-  }
-  return out;
-}
-
 /// Rules and routes that keep a look-up from the table that would have known.
 Changes for_passed_tables(const Scene& s, const wire::IpAddress& destination) {
   Changes out;
@@ -102,14 +74,43 @@ Changes for_passed_tables(const Scene& s, const wire::IpAddress& destination) {
   return out;
 }
 
+/// Somebody on a cable to the router's host, or that host itself, has it already.
+bool is_taken(const host::Machine& machine, std::uint32_t router, const wire::IpAddress& address) {
+  if (machine.hosts[router].interfaces.owner_of(address) != no_device) return true;
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    const DeviceId owner = machine.hosts[i].interfaces.owner_of(address);
+    if (owner != no_device && machine.peer({i, owner}).device != no_device &&
+        machine.peer({i, owner}).host == router)
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool is_on_link(const host::Host& host, DeviceId device, const wire::IpAddress& address) {
+  const route::FibResult way = way_to(host, address);
+  return egress_of(host, way) == device &&
+         !host.fib.route(way.route).nexthops[way.nexthop].gateway.is_set();
+}
+
+std::optional<wire::IpAddress> shared_address(const host::Machine& machine, host::DeviceRef end,
+                                              host::DeviceRef other) {
+  const auto& own = machine.hosts[end.host].interfaces[end.device].addresses;
+  const auto& theirs = machine.hosts[other.host].interfaces[other.device].addresses;
+  for (const auto& a : theirs)
+    for (const auto& mine : own)
+      if (mine.subnet().contains(a.local) && a.local != mine.local) return a.local;
+  for (const auto& a : theirs)  // a /32 that has a route of its own to it
+    if (is_on_link(machine.hosts[end.host], end.device, a.local)) return a.local;
+  return std::nullopt;
+}
 
 std::optional<Change> give_gateway(const host::Machine& machine, host::DeviceRef end,
                                    const wire::IpAddress& address) {
   const auto router = segment_gateway(machine, end);
   if (!router) return std::nullopt;
-  // A host that has it on another device answers for it here, too.
-  if (machine.hosts[router->host].interfaces.owner_of(address) != no_device) return std::nullopt;
+  if (is_taken(machine, router->host, address)) return std::nullopt;
   for (const auto& a : machine.hosts[end.host].interfaces[end.device].addresses)
     if (a.subnet().contains(address))
       return add_address(machine, *router, address, a.prefix_length);
@@ -122,7 +123,7 @@ std::vector<Gateway> possible_gateways(const host::Machine& machine, std::uint32
   for (DeviceId d = 1; d < h.devices.size(); ++d) {
     const auto gateway = segment_gateway(machine, {host, d});
     if (!gateway) continue;
-    const auto address = gateway_address(machine, {host, d}, *gateway);
+    const auto address = shared_address(machine, {host, d}, *gateway);
     if (address && h.interfaces.owner_of(*address) == no_device)
       out.push_back({d, *address, *gateway});
   }
@@ -157,23 +158,27 @@ Changes for_no_route(const Scene& s) {
   for (DeviceId d = 1; d < s.h.devices.size(); ++d)
     if (!s.h.devices[d].up && !s.h.interfaces[d].addresses.empty())
       out.push_back(link_up(s.machine, {s.host, d}));
-  Changes defaults;
+  add(for_blind_end(s));
+  Changes defaults, circular;
   const std::optional<RouteRef> default_route_now = default_of(s.h);
   const bool has_gateway =
       default_route_now && s.h.fib.route(*default_route_now).nexthops.front().gateway.is_set();
   constexpr int moves_everything = 4;  // for a host that has a way out already
-  for (const auto& [device, gateway, router] : possible_gateways(s.machine, s.host)) {
-    defaults.push_back(default_route(s.machine, s.host, gateway, device));
-    if (has_gateway) defaults.back().weight = moves_everything;
-    else if (default_route_now) defaults.back().blames = Cause::route(*default_route_now);
+  for (const Gateway& g : possible_gateways(s.machine, s.host)) {
+    Change change = default_route(s.machine, s.host, g.gateway, g.device);
+    const bool in_a_circle = leads_back(s.machine, s.host, g);
+    if (has_gateway || in_a_circle) change.weight = moves_everything;
+    else if (default_route_now) change.blames = Cause::route(*default_route_now);
+    (in_a_circle ? circular : defaults).push_back(std::move(change));
   }
   if (!has_gateway) add(std::exchange(defaults, {}));
   if (const wire::IpAddress to = s.flow.destination; to.is_v4()) {
     add(for_passed_tables(s, to));
     add(for_lost_connected_route(s, to));
-    add(for_subnet_behind(s, to));
+    add(for_subnet_behind(s.machine, s.host, to));
   }
   add(std::move(defaults));
+  add(std::move(circular));
   return out;
 }
 
@@ -204,33 +209,69 @@ Changes for_lost_cable(const Scene& s) {
   return out;
 }
 
-Changes for_other_way_back(const Scene& s) {
+namespace {
+
+/// In front of every rule that looks elsewhere; 0: there is no room.
+std::uint32_t preference_in_front(const route::Fib& fib) {
+  std::uint32_t first = 101;
+  for (const route::Rule& rule : fib.rules)
+    if (rule.table != route::table_local) first = std::min(first, rule.preference);
+  return first < 2 ? 0 : first - 1;
+}
+
+/// Main has a narrower route to where a table of its own sent this: `ip rule add to` that network.
+Changes for_main_in_front(const Scene& s, const Step& step, std::uint32_t preference) {
   Changes out;
-  if (!s.back() || !s.account.seen) return out;
-  const auto came_in_by = [&](std::uint32_t host) {
-    for (const Step& step : s.account.steps)
-      if (step.host == host && step.packet == s.account.legs.front().packet &&
-          step.did == Did::source_validated)
-        return step.device;
-    return no_device;
-  };
+  const host::Host& h = s.machine.hosts[step.host];
+  const Endpoints& asked = s.account.asked;
+  for (const wire::IpAddress& to :
+       {s.flow.destination, s.back() ? asked.source : asked.destination}) {
+    const route::FibResult way = h.fib.lookup_table(route::table_main, {.destination = to});
+    const DeviceId egress = egress_of(h, way);
+    if (egress == no_device || egress == step.device || way.type != RouteType::unicast ||
+        way.prefix_length <= 1)  // a default, or half of one
+      continue;
+    Change change = add_main_rule_to(step.host, h.fib.route(way.route).destination, preference);
+    // A rule that drops what leaves there shows what is wrong, and may be meant to.
+    const CauseKind kind = s.cause.kind();
+    if (kind == CauseKind::rule || kind == CauseKind::policy) change.weight = 2;
+    else change.blames = step.by;
+    if (std::ranges::none_of(out, [&](const Change& c) { return c.command == change.command; }))
+      out.push_back(std::move(change));
+  }
+  return out;
+}
+
+/// The layer-3 device by which the question came into a host.
+DeviceId came_in_by(const Scene& s, std::uint32_t host) {
+  for (const Step& step : s.account.steps)
+    if (step.host == host && step.packet == s.account.legs.front().packet &&
+        step.did == Did::source_validated)
+      return step.device;
+  return no_device;
+}
+
+}  // namespace
+
+Changes for_other_table(const Scene& s) {
+  Changes out;
   for (const Step& step : s.account.steps) {
     if (step.packet != s.account.legs.back().packet || step.did != Did::routed ||
         step.by.kind() != CauseKind::route)
       continue;
     const route::Fib& fib = s.machine.hosts[step.host].fib;
     const std::uint32_t table = fib.tables[step.by.route().table].id;
-    const DeviceId ingress = came_in_by(step.host);
-    if (table == route::table_main || table == route::table_local || ingress == no_device ||
-        ingress == step.device)
-      continue;
-    std::uint32_t first = 101;  // a rule in front of all that look elsewhere
-    for (const route::Rule& rule : fib.rules)
-      if (rule.table != route::table_local) first = std::min(first, rule.preference);
-    if (first < 2) continue;
+    const std::uint32_t preference = preference_in_front(fib);
+    if (table == route::table_main || table == route::table_local || preference == 0) continue;
+    const std::size_t before = out.size();
+    for (Change& c : for_main_in_front(s, step, preference)) out.push_back(std::move(c));
+    const DeviceId ingress = came_in_by(s, step.host);
+    if (!s.back() || !s.account.seen || ingress == no_device || ingress == step.device) continue;
+    const bool is_needed = out.size() == before;  // else it takes more from the table than is asked
     for (const wire::IpAddress& from : {s.account.seen->destination, s.account.asked.destination}) {
-      out.push_back(add_main_rule(s.machine, step.host, wire::Prefix::host(from), first - 1));
+      out.push_back(add_main_rule(s.machine, step.host, wire::Prefix::host(from), preference));
       out.back().blames = step.by;
+      if (!is_needed) out.back().weight = 2;
     }
   }
   return out;
@@ -242,11 +283,11 @@ Changes for_route(const Scene& s) {
   if (s.h.fib.tables[route.table].id == route::table_local) return {};
   // Nor is that of a subnet, whose address would be left without it.
   Changes out;
-  if (s.h.fib.route(route).protocol != route::made_by_kernel)
-    out.push_back(delete_route(s.machine, s.host, route));
-  constexpr int moves_everything = 4;  // a default route, or a half of one
-  if (!out.empty() && s.h.fib.route(route).destination.length <= 1)
-    out.back().weight = moves_everything;
+  const route::Route& blamed = s.h.fib.route(route);
+  if (blamed.protocol != route::made_by_kernel) out.push_back(delete_route(s.machine, s.host, route));
+  constexpr int takes_the_way_out = 4;  // of all that go by it: a default route, or a half of one
+  if (!out.empty() && blamed.destination.length <= 1 && blamed.type == RouteType::unicast)
+    out.back().weight = takes_the_way_out;
   for (Change& c : for_no_route(s)) out.push_back(std::move(c));
   return out;
 }

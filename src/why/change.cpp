@@ -138,7 +138,7 @@ Change insert_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   return {.host = host,
           .command = fmt::format("{} {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  place, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(machine.hosts[host]),
+          .lasting = how_to_keep_rules(machine.hosts[host], chain.name),
           .parts = Parts::rules,
           .by_position = true,
           .apply = [=](host::Host& h) {
@@ -159,7 +159,7 @@ Change delete_rule(const host::Machine& machine, std::uint32_t host, RuleRef ref
   return {.host = host,
           .command = fmt::format("{} -D {}{}", iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  shell_word(chain.name), spec),
-          .lasting = how_to_drop_rules(machine.hosts[host]),
+          .lasting = how_to_drop_rules(machine.hosts[host], chain.name),
           .parts = Parts::rules,
           .weight = 2,
           .by_position = true,
@@ -179,7 +179,7 @@ Change replace_rule(const host::Machine& machine, std::uint32_t host, RuleRef re
           .command = fmt::format("{} -R {} {}{}",
                                  iptables(nf, ref.ruleset, ruleset.tables[ref.table].kind),
                                  shell_word(chain.name), ref.rule + 1, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(machine.hosts[host]),
+          .lasting = how_to_keep_rules(machine.hosts[host], chain.name),
           .parts = Parts::rules,
           .by_position = true,
           .blames = Cause::rule(ref),
@@ -203,7 +203,7 @@ Change add_rule(const host::Machine& machine, std::uint32_t host, netfilter::Tab
   return {.host = host,
           .command = fmt::format("{} {} {}{}", iptables(nf, ruleset, kind), first ? "-I" : "-A",
                                  chain.name, rule_spec(chain, rule)),
-          .lasting = how_to_keep_rules(machine.hosts[host]),
+          .lasting = how_to_keep_rules(machine.hosts[host], chain.name),
           .parts = Parts::rules,
           .apply = [=](host::Host& h) {
             auto& rulesets = h.netfilter.rulesets;

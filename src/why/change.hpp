@@ -52,6 +52,13 @@ struct Change {
 /// `iptables -R`: this rule in the place of another.
 [[nodiscard]] Change replace_rule(const host::Machine& machine, std::uint32_t host, RuleRef at,
                                   netfilter::Rule rule);
+/// `ipset add SET ADDRESS`; with `nomatch` the address is none of the set's any more.
+[[nodiscard]] Change add_to_set(const host::Machine& machine, std::uint32_t host,
+                                const std::string& set, const wire::IpAddress& address,
+                                bool nomatch);
+/// `ipset del SET ADDRESS`: an element of just this address.
+[[nodiscard]] Change delete_from_set(const host::Machine& machine, std::uint32_t host,
+                                     const std::string& set, const wire::IpAddress& address);
 /// A rule in a built-in chain of a table that may not exist yet.
 [[nodiscard]] Change add_rule(const host::Machine& machine, std::uint32_t host,
                               netfilter::TableKind table, Hook hook, bool first,
@@ -68,9 +75,19 @@ struct Change {
 [[nodiscard]] Change add_link_route(const host::Machine& machine, std::uint32_t host,
                                     const wire::Prefix& prefix, DeviceId device);
 [[nodiscard]] Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef route);
+/// `ip route replace PREFIX via GATEWAY dev DEVICE`, in the table and with the metric of `route`, whose
+/// place it takes.
+[[nodiscard]] Change replace_route(const host::Machine& machine, std::uint32_t host, RouteRef route,
+                                   const wire::IpAddress& gateway, DeviceId device);
+/// `ip route change …` without the MTU that was set on the route.
+[[nodiscard]] Change without_route_mtu(const host::Machine& machine, std::uint32_t host,
+                                       RouteRef route);
 /// `ip rule add from ADDRESS table main pref N`; the length of `from` 0: from all.
 [[nodiscard]] Change add_main_rule(const host::Machine& machine, std::uint32_t host,
                                    const wire::Prefix& from, std::uint32_t preference);
+/// `ip rule add to PREFIX table main pref N`: in front of a table that knows its default only.
+[[nodiscard]] Change add_main_rule_to(std::uint32_t host, const wire::Prefix& to,
+                                      std::uint32_t preference);
 [[nodiscard]] Change delete_routing_rule(const host::Machine& machine, std::uint32_t host,
                                          std::uint32_t position);
 
@@ -93,6 +110,8 @@ struct Change {
                                 DeviceId bridge);
 /// `ip link set DEVICE nomaster`; its addresses are asked on the wire again.
 [[nodiscard]] Change free_port(const host::Machine& machine, host::DeviceRef port);
+/// `ip link set DEVICE arp on`.
+[[nodiscard]] Change arp_on(const host::Machine& machine, host::DeviceRef device);
 /// `ip link set DEVICE address MAC`.
 [[nodiscard]] Change set_mac(const host::Machine& machine, host::DeviceRef device,
                              const wire::MacAddress& mac);
@@ -104,6 +123,14 @@ struct Change {
 /// secondary in its subnet.
 [[nodiscard]] Change delete_address(const host::Machine& machine, host::DeviceRef device,
                                     const route::InterfaceAddress& address);
+/// `ip addr del` of a bridge port and `ip addr add` to its bridge, in one line: the host is off the
+/// network between the two. A default route through the port is lost with its last address, and goes
+/// along.
+[[nodiscard]] Change move_address(const host::Machine& machine, host::DeviceRef port,
+                                  const route::InterfaceAddress& address);
+/// `ip neigh add proxy ADDRESS dev DEVICE`.
+[[nodiscard]] Change add_proxy(const host::Machine& machine, host::DeviceRef device,
+                               const wire::IpAddress& address);
 /// `bridge link set dev PORT FLAG VALUE`.
 [[nodiscard]] Change set_port(const host::Machine& machine, host::DeviceRef port,
                               const std::string& flag, const std::string& value,
@@ -112,6 +139,8 @@ struct Change {
                                       const wire::IpAddress& address);
 [[nodiscard]] Change delete_fdb(const host::Machine& machine, std::uint32_t host,
                                 const bridge::FdbEntry& entry);
+/// `bridge fdb replace MAC dev BRIDGE self local`: the entry that the kernel makes of a bridge's own MAC.
+[[nodiscard]] Change add_own_fdb(const host::Machine& machine, host::DeviceRef bridge);
 /// `conntrack -D` of all entries of one sender and one destination, by any port of the sender's; of
 /// TCP only attempts that were never answered, which may be other people's connections otherwise.
 [[nodiscard]] Change forget_connections(const conntrack::Connection& one, std::uint32_t host);

@@ -1,12 +1,8 @@
 // Each change: the command that is shown, and what it does to the model.
 #include "why/change.hpp"
 
-#include <gmock/gmock.h>
-
 #include "conntrack/listing.hpp"
-#include "host/finish.hpp"
-#include "netfilter/read.hpp"
-#include "why/test_question.hpp"
+#include "why/test_changed.hpp"
 
 namespace wayout::why {
 namespace {
@@ -18,62 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-/// A machine, and a change made to it as a trial does.
-struct Changed {
-  explicit Changed(const TestMachine& text) : machine(text.read()) {}
-
-  host::Host& host(const char* name = "host") {
-    return machine.hosts[host::position(machine, name)];
-  }
-  [[nodiscard]] DeviceId device(const char* name) const {
-    return machine.hosts[0].devices.find(name);
-  }
-  /// Make the change; its command.
-  std::string make(const Change& change) {
-    change.apply(machine.hosts[change.host]);
-    const Result<void> finished = host::finish(machine);
-    EXPECT_TRUE(finished) << (finished ? "" : finished.error().text());
-    return change.command;
-  }
-  [[nodiscard]] RuleRef chain(TableKind kind, const char* name, std::uint8_t ruleset = 0) const {
-    const auto& tables = machine.hosts[0].netfilter.rulesets[ruleset].tables;
-    for (std::uint8_t t = 0; t < tables.size(); ++t)
-      if (tables[t].kind == kind)
-        return {ruleset, t, static_cast<std::uint32_t>(tables[t].find(name)), 0};
-    ADD_FAILURE() << "no table for " << name;
-    return {};
-  }
-  /// The rules of a chain as `iptables -S` prints them.
-  [[nodiscard]] std::vector<std::string> rules(TableKind kind, const char* name) const {
-    RuleRef ref = chain(kind, name);
-    const auto count = machine.hosts[0].netfilter.chain(ref).rules.size();
-    std::vector<std::string> lines;
-    for (ref.rule = 0; ref.rule < count; ++ref.rule)
-      lines.push_back(cause_line(machine.hosts[0], Cause::rule(ref)));
-    return lines;
-  }
-  /// The routes of table main as `ip route` prints them.
-  [[nodiscard]] std::vector<std::string> routes(const char* name = "host") const {
-    const host::Host& h = machine.hosts[host::position(machine, name)];
-    std::vector<std::string> lines;
-    for (std::uint32_t t = 0; t < h.fib.tables.size(); ++t)
-      for (std::uint32_t r = 0;
-           h.fib.tables[t].id == route::table_main && r < h.fib.tables[t].routes.size(); ++r)
-        lines.push_back(route_line(h, {t, r}));
-    return lines;
-  }
-
-  host::Machine machine;
-};
-
-netfilter::Rule rule(const char* line, const char* table = "filter") {
-  const auto set = netfilter::read_save(
-      fmt::format("*{}\n:x - [0:0]\n-A x {}\nCOMMIT\n", table, line), "rule", {});
-  EXPECT_TRUE(set) << line;
-  const netfilter::Table& read = set.value().tables.at(0);
-  return read.chains[static_cast<std::size_t>(read.find("x"))].rules.at(0);
-}
 
 TEST(Change, ASysctlOfADevice) {
   Changed c(two_containers());
@@ -218,6 +158,7 @@ TEST(Change, ARouteDeleted) {
       {"blackhole 203.0.113.0/24", "ip route del blackhole 203.0.113.0/24"},
       {"prohibit 203.0.113.0/24 metric 7", "ip route del prohibit 203.0.113.0/24 metric 7"},
       {"unreachable default metric 9", "ip route del unreachable default metric 9"},
+      {"blackhole 203.0.113.0/24 tos 0x10", "ip route del blackhole 203.0.113.0/24 tos 0x10"},
       {"blackhole 203.0.113.0/24 table 77", "ip route del blackhole 203.0.113.0/24 table 77"},
   };
   for (const auto& row : rows) {
@@ -430,6 +371,7 @@ TEST(Change, WhoMakesTheRulesIsTold) {
     const char* deletes;
   } rows[] = {{"other", "netfilter-persistent", "netfilter-persistent"},
               {"ufw-user-forward", "/etc/ufw/before.rules", "ufw delete"},
+              {"shorewall", "/etc/shorewall/rules", "/etc/shorewall/rules"},
               {"FWDI_public", "firewall-cmd --permanent --direct --add-rule", "firewall-cmd"}};
   for (const auto& row : rows) {
     Changed c(two_containers().rules(
@@ -438,6 +380,28 @@ TEST(Change, WhoMakesTheRulesIsTold) {
     EXPECT_THAT(insert_rule(c.machine, 0, forward, 0, rule("-j ACCEPT")).lasting,
                 HasSubstr(row.adds));
     EXPECT_THAT(delete_rule(c.machine, 0, forward).lasting, HasSubstr(row.deletes));
+  }
+}
+
+TEST(Change, WhoMakesAChainIsTold) {
+  const struct {
+    const char* chain;
+    const char* adds;
+    const char* deletes;
+  } rows[] = {{"DOCKER-USER", "netfilter-persistent", "netfilter-persistent"},
+              {"DOCKER", "put it in DOCKER-USER", "docker makes the chain DOCKER anew"},
+              {"NETAVARK_FORWARD", "netavark makes the chain", "podman's network"},
+              {"KUBE-SERVICES", "Kubernetes makes the chain", "the Service"},
+              {"cali-FORWARD", "make it a NetworkPolicy", "change the NetworkPolicy"},
+              {"LIBVIRT_FWO", "/etc/libvirt/hooks/network", "virsh net-edit"},
+              {"f2b-sshd", "in front of the jump", "fail2ban-client unban"}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.chain);
+    Changed c(two_containers().rules(
+        "filter", fmt::format(":{0} - [0:0]\n-A {0} -i eth0 -j DROP\n", row.chain)));
+    const RuleRef chain = c.chain(TableKind::filter, row.chain);
+    EXPECT_THAT(insert_rule(c.machine, 0, chain, 0, rule("-j ACCEPT")).lasting, HasSubstr(row.adds));
+    EXPECT_THAT(delete_rule(c.machine, 0, chain).lasting, HasSubstr(row.deletes));
   }
 }
 

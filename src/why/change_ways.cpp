@@ -1,30 +1,14 @@
 // Changes of routes, routing rules, devices, bridges and neighbours.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "why/change.hpp"
+#include "why/change_parts.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {
 namespace {
-
-constexpr const char* keep_network =
-    "put it where the interface is configured (networkd, ifupdown, NetworkManager, the container engine)";
-
-constexpr const char* drop_from_network =
-    "remove it from where the network is configured (networkd, ifupdown, NetworkManager, the container engine)";
-
-/// Names of devices come from the host that was read: a shell must take each as one plain word.
-std::string name_of(const host::Machine& machine, host::DeviceRef d) {
-  return shell_word(machine.hosts[d.host].devices[d.device].name);
-}
-
-/// The same behind `ip link set`, which takes a word with a dash for an option.
-std::string link_of(const host::Machine& machine, host::DeviceRef d) {
-  const bool like_option = machine.hosts[d.host].devices[d.device].name.starts_with('-');
-  return (like_option ? "dev " : "") + name_of(machine, d);
-}
 
 /// What names a routing rule in `ip rule del`: the line of `ip rule` without its remarks.
 std::string rule_selector(std::string_view line) {
@@ -41,7 +25,17 @@ std::string rule_selector(std::string_view line) {
   return out;
 }
 
-/// The routes that the kernel makes of a device's addresses, where they are not there yet.
+}  // namespace
+
+std::string name_of(const host::Machine& machine, host::DeviceRef d) {
+  return shell_word(machine.hosts[d.host].devices[d.device].name);
+}
+
+std::string link_of(const host::Machine& machine, host::DeviceRef d) {
+  const bool like_option = machine.hosts[d.host].devices[d.device].name.starts_with('-');
+  return (like_option ? "dev " : "") + name_of(machine, d);
+}
+
 void add_routes_of(host::Host& h, DeviceId device) {
   route::Fib made;
   route::add_implied_routes(made, h.interfaces);
@@ -58,8 +52,6 @@ void add_routes_of(host::Host& h, DeviceId device) {
     }
   }
 }
-
-}  // namespace
 
 Change add_route(const host::Machine& machine, std::uint32_t host, const wire::Prefix& prefix,
                  const wire::IpAddress& gateway, DeviceId device) {
@@ -108,7 +100,7 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
   const host::Host& h = machine.hosts[host];
   const route::Route& route = h.fib.route(ref);
   const std::uint32_t table = h.fib.tables[ref.table].id;
-  // Type, prefix, table and metric name a route; next hops and objects only get in the way.
+  // Type, prefix, TOS, table and metric name a route; next hops and objects only get in the way.
   std::string command = "ip route del ";
   const bool by_object = route.nexthop_id != 0;  // then the type is the object's, not the route's
   switch (by_object ? RouteType::unicast : route.type) {
@@ -119,6 +111,7 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
     default: break;
   }
   command += route.destination.length == 0 ? "default" : route.destination.text(true);
+  if (route.tos != 0) command += fmt::format(" tos 0x{:02x}", route.tos);
   if (table != route::table_main) command += fmt::format(" table {}", table);
   if (route.metric != 0) command += fmt::format(" metric {}", route.metric);
   return {.host = host,
@@ -223,6 +216,11 @@ Change set_master(const host::Machine& machine, host::DeviceRef d, DeviceId brid
             h.devices[d.device].master = bridge;
             h.devices[d.device].port = link::BridgePort{};
             h.interfaces[d.device].addresses.clear();
+            std::erase_if(h.bridging.fdb,
+                          [&](const bridge::FdbEntry& e) { return e.port == d.device; });
+            link::Device& master = h.devices[bridge];  // without a port it may have no MAC
+            if (master.mac.is_zero()) master.mac = h.devices[d.device].mac;
+            make_own_entry(h, bridge, d.device);
             if (!h.devices[bridge].carrier)
               h.devices[bridge].carrier = h.interfaces[bridge].carrier = true;
           }};
@@ -237,10 +235,11 @@ Change free_port(const host::Machine& machine, host::DeviceRef d) {
           .weight = cuts_the_bridge_off,
           .blames = Cause::bridge(BridgeCause::port_has_address, d.device),
           .apply = [=](host::Host& h) {
-            h.devices[d.device].master = no_device;
+            const DeviceId bridge = std::exchange(h.devices[d.device].master, no_device);
             h.devices[d.device].port.reset();
             std::erase_if(h.bridging.fdb,
                           [&](const bridge::FdbEntry& e) { return e.port == d.device; });
+            make_own_entry(h, bridge, bridge);
           }};
 }
 
@@ -287,6 +286,7 @@ Change delete_address(const host::Machine& machine, host::DeviceRef d,
           .prepares = true,  // for it to be given where it belongs
           .blames = Cause::bridge(BridgeCause::port_has_address, d.device),
           .apply = [=](host::Host& h) {
+            forget_masqueraded(h, address.local);
             std::erase_if(h.interfaces[d.device].addresses,
                           [&](const auto& a) { return a.local == address.local; });
             // Masqueraded connections end with the address. Linux: net/netfilter/nf_nat_masquerade.c

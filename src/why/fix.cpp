@@ -226,7 +226,13 @@ void Search::from(const Account& account) {
       if (is_refused(next)) found.back().refused_in = next.end.host;
       found.back().changes.push_back(change);
       forget_old_translations(found.back(), next);
-      if (next.verdict == Verdict::delivered) lightest = std::min(lightest, change.weight);
+      if (next.verdict == Verdict::delivered) {
+        lightest = std::min(lightest, change.weight);
+        continue;
+      }
+      // Refused, but perhaps only where a rule did not lead it to who listens.
+      if (!candidates(machine_, question_, next).empty())
+        onward.emplace_back(std::move(change), std::move(next));
       continue;
     }
     note_progress(change, next);

@@ -15,6 +15,87 @@ bool is_unanswered(const Cause& cause) {
          static_cast<AddressCause>(cause.value()) == AddressCause::not_answered;
 }
 
+/// `, and the set f2b-sshd holds 203.0.113.9`, for each set that the rule asked about.
+std::string what_sets_hold(const host::Host& host, const Cause& cause, const Packet& packet) {
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  std::string text;
+  if (ip == nullptr || cause.kind() != CauseKind::rule) return text;
+  for (const netfilter::Match& any : host.netfilter.rule(cause.rule_ref()).matches) {
+    const auto* match = std::get_if<netfilter::SetMatch>(&any);
+    if (match == nullptr || match->source.empty()) continue;
+    const wire::IpAddress asked =
+        match->source.front() ? ip->source_address() : ip->destination_address();
+    text += fmt::format(", and the set {} {} {}", match->set,
+                        match->invert ? "does not hold" : "holds", asked.text());
+  }
+  return text;
+}
+
+/// `its TTL ran out, which this rule sets: …`, where one met the packet. Empty: none did.
+std::string what_set_the_ttl(const host::Machine& machine, const Account& account) {
+  const Cause& cause = account.end.stop.cause;
+  if (cause.kind() != CauseKind::packet ||
+      static_cast<PacketCause>(cause.value()) != PacketCause::ttl)
+    return "";
+  for (auto step = account.steps.rbegin(); step != account.steps.rend(); ++step) {
+    if (step->did != Did::rule_matched || step->by.kind() != CauseKind::rule ||
+        step->packet != account.legs.back().packet)
+      continue;
+    const host::Host& host = machine.hosts[step->host];
+    const auto* target =
+        std::get_if<netfilter::KeptTarget>(&host.netfilter.rule(step->by.rule_ref()).target);
+    if (target != nullptr && target->name == "TTL")
+      return fmt::format("its TTL ran out, because of {}, {}", host.name,
+                         sentence(host, Stop::drop(Stage::ip_forward, DropReason::IP_INHDR, step->by)));
+  }
+  return "";
+}
+
+/// A service that listens on the loopback alone: `a program listens on 127.0.0.1 only`.
+std::string listens_at_home(const host::Machine& machine, const Account& account) {
+  const path::JourneyEnd& end = account.end;
+  const route::Flow flow = route::flow_of(end.packet);
+  const auto bytes = end.packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(bytes);
+  const auto* port = ip == nullptr ? nullptr
+                                   : wire::header_at<wire::be16>(bytes, ip->header_bytes() + 2);
+  if (port == nullptr || end.stop.cause.kind() != CauseKind::socket) return "";
+  for (const host::Listener& listener : machine.hosts[end.host].listeners)
+    if (listener.protocol == flow.protocol && listener.port == *port &&
+        listener.address.is_loopback() && !flow.destination.is_loopback())
+      return fmt::format("the program behind port {} listens on {} only, not on {}",
+                         std::uint16_t{*port}, listener.address.text(), flow.destination.text());
+  return "";
+}
+
+/// Whoever has the next hop's address is a macvlan on the asking device, or the other way round.
+std::string never_talk(const host::Machine& machine, const Account& account) {
+  const host::DeviceRef asking{account.end.host, account.end.packet.device};
+  const wire::IpAddress next_hop = path::next_hop(account.end.packet);
+  const auto is_child = [&](host::DeviceRef child, host::DeviceRef lower) {
+    const auto kind = machine.hosts[child.host].devices[child.device].kind;
+    return (kind == link::DeviceKind::macvlan || kind == link::DeviceKind::ipvlan) &&
+           machine.lower(child) == lower;
+  };
+  for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
+    const host::DeviceRef owner{i, machine.hosts[i].interfaces.owner_of(next_hop)};
+    if (owner.device == no_device) continue;
+    const bool owner_above = is_child(owner, asking);
+    if (!owner_above && !is_child(asking, owner)) continue;
+    const host::DeviceRef child = owner_above ? owner : asking;
+    const host::DeviceRef lower = owner_above ? asking : owner;
+    return fmt::format(": {} of {} is a {} on {}, and such a device and the one below it never talk",
+                       machine.hosts[child.host].devices[child.device].name,
+                       machine.hosts[child.host].name,
+                       machine.hosts[child.host].devices[child.device].kind ==
+                               link::DeviceKind::macvlan
+                           ? "macvlan"
+                           : "ipvlan",
+                       machine.hosts[lower.host].devices[lower.device].name);
+  }
+  return "";
+}
+
 /// The answer was routed by the route that is to blame: `the answer leaves through wg0, though the
 /// question came in through eth0`. Empty: it leaves as the question came.
 std::string other_way(const host::Machine& machine, const Account& account) {
@@ -133,7 +214,7 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
                        machine.hosts[end.host].devices[end.packet.device].name, blamed.name, line);
   if (cause.kind() == CauseKind::route && unanswered)
     return fmt::format("nobody answers ARP for {} on {}, where this route leads: {}",
-                       next_hop_of(end.packet).text(), blamed.devices[end.packet.device].name, line);
+                       path::next_hop(end.packet).text(), blamed.devices[end.packet.device].name, line);
   if (cause.kind() == CauseKind::sysctl && cause.sysctl() == Sysctl::rp_filter &&
       cause.device() == all_devices)
     return no_way_back(end, blamed, line);
@@ -150,9 +231,13 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
     return fmt::format("{} sends it to a MAC address that is not its next hop's: {}", blamed.name,
                        line);
   if (is_unanswered(cause))
-    return fmt::format("nobody answers ARP for {} on {}", path::next_hop(end.packet).text(),
-                       machine.hosts[end.host].devices[end.packet.device].name);
-  return sentence(blamed, end.stop);
+    return fmt::format("nobody answers ARP for {} on {}{}", path::next_hop(end.packet).text(),
+                       machine.hosts[end.host].devices[end.packet.device].name,
+                       never_talk(machine, account));
+  if (const std::string rule = what_set_the_ttl(machine, account); !rule.empty()) return rule;
+  if (const std::string home = listens_at_home(machine, account); !home.empty()) return home;
+  return sentence(blamed, end.stop) +
+         (end.cause_host == end.host ? what_sets_hold(blamed, cause, end.packet) : "");
 }
 
 std::string what_sender_sees(const host::Machine& machine, const Account& account,

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "nat/map.hpp"
 #include "why/words.hpp"
 
 namespace wayout::why {
@@ -107,12 +108,13 @@ class Lint {
 
   /// It translated the probe, which was for somebody else.
   void stray(std::uint32_t host, RuleRef ref) {
-    const wire::IpAddress& to = account_.asked.destination;
-    const bool did = std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& s) {
+    const auto did = std::find_if(account_.steps.begin(), account_.steps.end(), [&](const Step& s) {
       return s.host == host && s.did == Did::translated && s.by == Cause::rule(ref) &&
              s.packet == account_.legs.front().packet;
     });
-    if (did && takes_what_is_for_others(machine_.hosts[host], ref, to))
+    if (did == account_.steps.end()) return;
+    const wire::IpAddress to = destination_before(account_, *did);
+    if (takes_what_is_for_others(machine_.hosts[host], ref, to))
       say(host, ref, fmt::format("takes what is for {}, which is not an address of {}", to.text(),
                                  machine_.hosts[host].name));
   }
@@ -146,6 +148,18 @@ bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
                std::holds_alternative<netfilter::CommentMatch>(match);
       });
   return asks_nothing_else && route::address_type(host.fib, destination) == RouteType::unicast;
+}
+
+wire::IpAddress destination_before(const Account& account, const Step& step) {
+  constexpr auto of_destination = static_cast<std::uint32_t>(nat::Manip::destination);
+  wire::IpAddress to = account.asked.destination;
+  for (const Step& earlier : account.steps) {
+    if (&earlier == &step) break;
+    if (earlier.packet == step.packet && earlier.did == Did::translated &&
+        earlier.value == of_destination)
+      to = earlier.address;
+  }
+  return to;
 }
 
 std::vector<Remark> lint(const host::Machine& machine, const Account& account) {

@@ -25,6 +25,10 @@ struct Remark {
 [[nodiscard]] bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
                                             const wire::IpAddress& destination);
 
+/// Whom the probe was for when this step met it: an earlier rule, here or on another host, may have
+/// given it another destination than the one asked for.
+[[nodiscard]] wire::IpAddress destination_before(const Account& account, const Step& step);
+
 /// Only chains and hosts that the conversation met are looked at.
 [[nodiscard]] std::vector<Remark> lint(const host::Machine& machine, const Account& account);
 

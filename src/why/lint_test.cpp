@@ -91,5 +91,13 @@ TEST(Lint, ATranslationOfWhatIsForOthers) {
         << meant;
 }
 
+TEST(Lint, ATranslationOfWhatWasSentHereBefore) {
+  // The container's own rule sends it to the host, whose rule takes it on: that is for the host.
+  TestMachine machine = nat("-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.3:80\n");
+  machine.rules("nat", "-A OUTPUT -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.1:80\n",
+                "c1/iptables-save.txt");
+  EXPECT_THAT(remarks(machine), testing::Not(Contains(testing::StartsWith("-A PREROUTING"))));
+}
+
 }  // namespace
 }  // namespace wayout::why

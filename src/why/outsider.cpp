@@ -99,7 +99,7 @@ Outsider outsider(const host::Machine& machine, Probe probe, Chance& chance) {
     const auto& rulesets = machine.hosts[h].netfilter.rulesets;
     for (std::uint8_t r = 0; r < rulesets.size(); ++r)
       for (std::uint8_t t = 0; t < rulesets[r].tables.size(); ++t)
-        for (std::uint16_t c = 0; c < rulesets[r].tables[t].chains.size(); ++c) {
+        for (std::uint32_t c = 0; c < rulesets[r].tables[t].chains.size(); ++c) {
           const auto& rules = rulesets[r].tables[t].chains[c].rules;
           for (std::uint32_t i = 0; i < rules.size(); ++i)
             guess.ask(rules[i], h, Cause::rule({r, t, c, i}));

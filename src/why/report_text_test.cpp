@@ -120,5 +120,55 @@ TEST(ReportText, AHostileNameDoesNotEither) {
   EXPECT_THAT(report_text(machine, whole, {.explain = true}), Not(HasSubstr("\x1b")));
 }
 
+TEST(ReportText, AServiceThatListensAtHomeOnly) {
+  const TestMachine at_home =
+      two_containers().set("host/ss.txt", "tcp LISTEN 0 8 127.0.0.1:8080 0.0.0.0:*\n");
+  EXPECT_THAT(report(at_home, {}, 8080, "10.1.0.1"),
+              HasSubstr("the program behind port 8080 listens on 127.0.0.1 only, not on 10.1.0.1"));
+  EXPECT_THAT(report(two_containers(), {}, 8080, "10.1.0.1"),
+              Not(HasSubstr("127.0.0.1 only")));
+}
+
+TEST(ReportText, WhatASetHolds) {
+  TestMachine banned =
+      two_containers().set("host/ipset.txt", "create bad hash:ip family inet\nadd bad 10.1.0.2\n");
+  banned.rules("filter", "-A FORWARD -m set --match-set bad src -j DROP\n");
+  EXPECT_THAT(report(banned), HasSubstr("-j DROP, and the set bad holds 10.1.0.2"));
+  EXPECT_THAT(report(banned), HasSubstr("fix 1    tried: it gets there and the answer comes back\n"
+                                        "         host# ipset del bad 10.1.0.2\n"));
+  TestMachine missing = two_containers().set("host/ipset.txt", "create good hash:ip family inet\n");
+  missing.rules("filter", "-A FORWARD -i br0 -m set ! --match-set good src -j DROP\n");
+  EXPECT_THAT(report(missing), HasSubstr("the set good does not hold 10.1.0.2"));
+  EXPECT_THAT(report(missing), HasSubstr("host# ipset add good 10.1.0.2\n"));
+}
+
+TEST(ReportText, TheRuleThatSetTheTtl) {
+  TestMachine short_lived = two_containers();
+  short_lived.rules("mangle", "-A PREROUTING -i br0 -j TTL --ttl-set 1\n");
+  EXPECT_THAT(report(short_lived),
+              HasSubstr("its TTL ran out, because of host, rule 1 in chain PREROUTING of table mangle: "
+                        "-A PREROUTING -i br0 -j TTL --ttl-set 1"));
+  EXPECT_THAT(report(short_lived),
+              HasSubstr("host# iptables -t mangle -D PREROUTING -i br0 -j TTL --ttl-set 1\n"));
+}
+
+TEST(ReportText, AMacvlanAndTheDeviceBelowIt) {
+  const TestMachine machine =
+      two_containers()
+          .set("c1/ip-addr.txt",
+               "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 state UNKNOWN\n"
+               "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00 promiscuity 0\n"
+               "    inet 127.0.0.1/8 scope host lo\n"
+               "200: mv0@if100: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 state UP\n"
+               "    link/ether 02:77:00:00:00:c8 brd ff:ff:ff:ff:ff:ff link-netns host promiscuity 0\n"
+               "    macvlan mode bridge\n"
+               "    inet 198.51.100.20/24 scope global mv0\n")
+          .set("c1/ip-route.txt",
+               "198.51.100.0/24 dev mv0 proto kernel scope link src 198.51.100.20\n");
+  EXPECT_THAT(report(machine, {}, 22, "198.51.100.10"),
+              HasSubstr("nobody answers ARP for 198.51.100.10 on mv0: mv0 of c1 is a macvlan on eth0, "
+                        "and such a device and the one below it never talk"));
+}
+
 }  // namespace
 }  // namespace wayout::why

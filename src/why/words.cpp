@@ -51,6 +51,8 @@ const char* bridge_phrase(BridgeCause why) {
     case BridgeCause::not_a_port: return "is not a port of the bridge behind which it is looked for";
     case BridgeCause::port_has_address:
       return "has an address of its own, but the bridge takes what comes in there";
+    case BridgeCause::no_own_entry:
+      return "has lost the fdb entry of its own MAC: what is for the host is flooded";
     case BridgeCause::arp_proxy: return "answers ARP in another's place";
     case BridgeCause::group_filtered: return "does not forward link-local groups";
     case BridgeCause::none: break;
@@ -69,6 +71,7 @@ const char* device_phrase(DeviceCause why) {
     case DeviceCause::unknown_vni: return "has no VXLAN of this VNI";
     case DeviceCause::no_vlan: return "has no device for this VLAN";
     case DeviceCause::discards: return "swallows what is sent";
+    case DeviceCause::arp_off: return "has ARP off (NOARP): it asks nobody, and answers nobody";
     case DeviceCause::none: break;
   }
   return "refused it";
@@ -281,6 +284,27 @@ std::string match_line(const netfilter::Match& match) {
   return netfilter::print_rule(chain, rule, wire::Family::ipv4).substr(std::string_view("-A - ").size());
 }
 
+namespace {
+
+/// An MTU that is not the device's is that of a route through it.
+std::string mtu_phrase(const host::Host& host, const Cause& cause) {
+  std::vector<RouteRef> with_it;
+  for (std::uint32_t t = 0; t < host.fib.tables.size(); ++t)
+    for (std::uint32_t r = 0; r < host.fib.tables[t].routes.size(); ++r) {
+      const route::Route& route = host.fib.tables[t].routes[r];
+      const bool through = std::ranges::any_of(
+          route.nexthops, [&](const auto& hop) { return hop.device == cause.device(); });
+      if (through && route.mtu_bytes == cause.value()) with_it.push_back({t, r});
+    }
+  const std::string device = device_name(host, cause.device());
+  if (host.devices[cause.device()].mtu_bytes == cause.value() || with_it.empty())
+    return fmt::format("{} mtu {}", device, cause.value());
+  if (with_it.size() == 1) return fmt::format("the route {}", route_line(host, with_it.front()));
+  return fmt::format("a route through {} with mtu {}", device, cause.value());
+}
+
+}  // namespace
+
 std::string cause_line(const host::Host& host, const Cause& cause) {
   switch (cause.kind()) {
     case CauseKind::sysctl:
@@ -306,7 +330,7 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
       if (host.devices[cause.device()].kind == link::DeviceKind::vxlan)
         return fmt::format("{}, whose tunnel carries {} bytes", device_name(host, cause.device()),
                            cause.value());
-      return fmt::format("{} mtu {}", device_name(host, cause.device()), cause.value());
+      return mtu_phrase(host, cause);
     case CauseKind::device:
       return fmt::format("{} {}", device_name(host, cause.device()),
                          device_phrase(static_cast<DeviceCause>(cause.value())));

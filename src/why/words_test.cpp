@@ -143,6 +143,8 @@ TEST_F(Words, OfDevices) {
   using D = DeviceCause;
   check({
       {Cause::mtu(eth0, 1400), "mtu", "eth0 mtu 1400", "it is too big for eth0 mtu 1400"},
+      {Cause::on_device(DeviceCause::arp_off, eth0), "device",
+       "eth0 has ARP off (NOARP): it asks nobody, and answers nobody", nullptr},
       {Cause::neighbour(eth0), "neighbour", "an entry of `ip neigh` on eth0", nullptr},
       {Cause::bridge(B::port_state, port), "bridge", "port vethc1 is not in state forwarding",
        nullptr},
@@ -262,6 +264,19 @@ TEST(ShellWord, OnlyWhatNeedsItIsQuoted) {
   };
   for (const auto& row : rows)
     EXPECT_EQ(shell_word(row.word), row.quoted);
+}
+
+TEST(WordsOfAnMtu, TheRouteIsNamedThatHasIt) {
+  const auto told = [](const char* routes) {
+    const host::Machine machine = two_containers().append("host/ip-route.txt", routes).read();
+    const DeviceId eth0 = machine.hosts[0].devices.find("eth0");
+    return cause_line(machine.hosts[0], Cause::mtu(eth0, 1300));
+  };
+  EXPECT_EQ(told("203.0.113.0/24 via 198.51.100.1 dev eth0 mtu 1300\n"),
+            "the route 203.0.113.0/24 via 198.51.100.1 dev eth0 mtu 1300");
+  EXPECT_EQ(told("203.0.113.0/24 via 198.51.100.1 dev eth0 mtu 1300\n"
+                 "192.0.2.0/24 via 198.51.100.1 dev eth0 mtu 1300\n"),
+            "a route through eth0 with mtu 1300");
 }
 
 }  // namespace

@@ -140,6 +140,7 @@ Result<void> read_bridging(Netlink& netlink, Host& host, const DeviceBook& book)
   const Result<void> read = netlink.dump(
       RTM_GETNEIGH, header, [&](const nlmsghdr& message) { add_fdb_entry(message, host, book); });
   if (!read) return read;
+  host.bridging.fdb_is_whole = true;
   return read_vlans(netlink, host, book);
 }
 

@@ -185,9 +185,21 @@ class FolderReader {
   }
 
   void read_bridging() {
+    // What the command prints has the multicast filters of every device, too.
+    const auto note_whole = [&](const File& file) {
+      for (const char* group : {"33:33:", "01:00:5e:"})
+        host_.bridging.fdb_is_whole |= file.text.find(group) != std::string::npos;
+    };
     const bool fdb = read_either(
-        "bridge-fdb", [&](const File& file) { return read_fdb_json(file, host_, book_); },
-        [&](const File& file) { return read_fdb_text(file, host_, book_); });
+        "bridge-fdb",
+        [&](const File& file) {
+          note_whole(file);
+          return read_fdb_json(file, host_, book_);
+        },
+        [&](const File& file) {
+          note_whole(file);
+          return read_fdb_text(file, host_, book_);
+        });
     const bool vlans = read_either(
         "bridge-vlan", [&](const File& file) { return read_vlans_json(file, host_, book_); },
         [&](const File& file) { return read_vlans_text(file, host_, book_); });
