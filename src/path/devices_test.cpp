@@ -19,6 +19,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr wire::IpAddress host_address = wire::IpAddress::v4(198, 51, 100, 10);
+constexpr wire::IpAddress gateway = wire::IpAddress::v4(10, 1, 0, 1);
 
 TEST(Veth, TheOtherEndTakesWhatFitsItsMtu) {
   const TestMachine narrow =
@@ -267,7 +268,7 @@ std::pair<std::string, std::vector<Assumption>> walked(const host::Machine& mach
               .machine = machine,
               .next_packet = next_packet};
   for (const std::uint32_t i : {1U, 2U}) {
-    Packet packet = Packet::from_ip(ping(i == 1 ? outsider : c1));
+    Packet packet = Packet::from_ip(i == 1 ? ping(outsider, host_address) : ping(c1, gateway));
     packet.number = i;
     packet.local = packet.by_socket = true;
     stack.work.push_back({Work::Kind::send, std::move(packet)});
@@ -288,8 +289,8 @@ TEST(Unmodelled, IsMetWhoeverListens) {
   host::Host& here = machine.hosts[host::position(machine, "host")];
   const DeviceId eth0 = host::device(machine, "host", "eth0").device;
   here.unmodelled.push_back({.text = "tc", .device = eth0, .egress = true});
-  here.unmodelled.push_back({.text = "arptables", .family = Family::arp, .hook = Hook::output});
-  here.unmodelled.push_back({.text = "ebtables", .family = Family::bridge, .hook = Hook::output});
+  here.unmodelled.push_back({.text = "arptables", .hook = Hook::output, .family = Family::arp});
+  here.unmodelled.push_back({.text = "ebtables", .hook = Hook::output, .family = Family::bridge});
 
   NoTrace quiet;
   StepTrace told;
