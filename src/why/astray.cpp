@@ -162,6 +162,8 @@ std::optional<Culprit> Astray::other_way_back() const {
       continue;
     const Hop& before = *(there - 1);
     const host::Host& host = machine_.hosts[hop.decision.host];
+    // Who belongs to a subnet of this host and asks from another wire is plugged in wrong.
+    if (host.fib.route(hop.decision.by.route()).protocol == route::made_by_kernel) continue;
     const bool comes_from_its_router = std::ranges::any_of(host.fib.tables, [&](const auto& table) {
       return std::ranges::any_of(table.routes, [&](const route::Route& route) {
         return std::ranges::any_of(route.nexthops, [&](const route::Nexthop& next) {

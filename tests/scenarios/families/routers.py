@@ -150,7 +150,7 @@ h: sysctl -qw net.ipv4.ip_forward=1
 """, bridge("vmbr1", "10.10.10.1/24"), ct("vm", "10.10.10.5", "vmbr1", plen=24, gateway="10.10.10.1"),
           "h: iptables -t nat -A POSTROUTING -s 10.10.10.0/24 -o vmbr0 -j MASQUERADE", "h: ip link set vethvm master vmbr0",
           "h: for i in $(seq 20); do if ip -br link show vmbr1 | grep -q DOWN; then break; fi; sleep 0.1; done"],
-         ask("vm", "203.0.113.1:443", server="o"), dies("back", "h", source="203.0.113.10"), cause("device", "bridge", "neighbour"),
+         ask("vm", "203.0.113.1:443", server="o"), dies("back", "h", source="203.0.113.10"), cause("device", "bridge", "neighbour", "route"),
          fixed="h: ip link set vethvm master vmbr1\nvm: ip neigh flush dev eth0")
 
 # Other ways out.
