@@ -14,6 +14,7 @@
 #include "bridge/bridge.hpp"
 #include "conntrack/table.hpp"
 #include "ip/defrag.hpp"
+#include "ip/ratelimit.hpp"
 #include "link/device.hpp"
 #include "link/neighbour.hpp"
 #include "netfilter/evaluate.hpp"
@@ -62,6 +63,7 @@ struct IpConfig {
   bool fwmark_reflect = false;
   bool tcp_fwmark_accept = false;
   ip::FragmentConfig fragments;
+  ip::IcmpLimits icmp_limits;
 };
 
 /// One file of rules as it was read, for who writes the rules back under the same name.

@@ -11,6 +11,7 @@
 #include "conntrack/table.hpp"
 #include "host/host.hpp"
 #include "ip/defrag.hpp"
+#include "ip/ratelimit.hpp"
 #include "link/neighbour.hpp"
 #include "netfilter/evaluate.hpp"
 
@@ -22,6 +23,7 @@ struct State {
   link::NeighbourState neighbours;
   netfilter::State rules;
   ip::Fragments fragments;
+  ip::IcmpBuckets icmp;
   std::int64_t now_ms = 0;
 };
 

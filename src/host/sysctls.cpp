@@ -132,6 +132,10 @@ void read_ip(Values& values, Host& host) {
   values.read("net.ipv4.icmp_errors_use_inbound_ifaddr", host.ip.icmp_errors_use_inbound_ifaddr);
   values.read("net.ipv4.fwmark_reflect", host.ip.fwmark_reflect);
   values.read("net.ipv4.tcp_fwmark_accept", host.ip.tcp_fwmark_accept);
+  values.read("net.ipv4.icmp_ratelimit", host.ip.icmp_limits.interval_ms);
+  values.read("net.ipv4.icmp_ratemask", host.ip.icmp_limits.type_mask);
+  values.read("net.ipv4.icmp_msgs_per_sec", host.ip.icmp_limits.global_per_second);
+  values.read("net.ipv4.icmp_msgs_burst", host.ip.icmp_limits.global_burst);
   values.read("net.ipv4.ipfrag_high_thresh", host.ip.fragments.high_thresh_bytes);
   if (const auto seconds = values.number("net.ipv4.ipfrag_time"))
     host.ip.fragments.time_ms = *seconds * 1000;

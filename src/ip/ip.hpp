@@ -95,6 +95,7 @@ void settle_ttl(Packet& packet, std::uint8_t default_ttl);
 /// What the receiving host is like, as far as its answers depend on it.
 struct LocalPolicy {
   bool listening = true;               ///< a socket takes the packet (TCP, UDP)
+  bool pinging = true;                 ///< a ping socket takes echo replies
   bool ignore_echo = false;            ///< net.ipv4.icmp_echo_ignore_all
   bool ignore_broadcast_echo = true;   ///< net.ipv4.icmp_echo_ignore_broadcasts
   std::uint8_t ttl = 64;               ///< of what is answered; 0: as its route will say

@@ -66,6 +66,20 @@ std::optional<LocalAnswer> refused_broadcast(const Arrived& a, std::uint8_t type
   return lost(Stage::icmp_rcv, DropReason::INVALID_PROTO, Cause::packet(PacketCause::header));
 }
 
+/// An error is handed to the socket of the packet that it quotes, which must be there.
+/// Linux: net/ipv4/icmp.c icmp_unreach, icmp_redirect.
+LocalAnswer icmp_error(const Arrived& a, std::uint8_t type) {
+  const auto* quoted = wire::header_at<wire::Ipv4Header>(a.segment, sizeof(IcmpHeader));
+  const Cause cause = Cause::packet(PacketCause::header);
+  if (quoted == nullptr)
+    return lost(Stage::icmp_rcv,
+                type == IcmpHeader::redirect ? DropReason::PKT_TOO_SMALL : DropReason::NOT_SPECIFIED,
+                cause);
+  if (type != IcmpHeader::redirect && quoted->header_bytes() < sizeof *quoted)
+    return lost(Stage::icmp_rcv, DropReason::IP_INHDR, cause);
+  return delivered(Stage::icmp_rcv);
+}
+
 /// Linux: net/ipv4/icmp.c icmp_rcv.
 LocalAnswer icmp(const Arrived& a) {
   constexpr std::uint8_t last_known = 18, extended_echo = 42, extended_echo_reply = 43;
@@ -78,6 +92,14 @@ LocalAnswer icmp(const Arrived& a) {
   if (icmp->type > last_known && !extended)
     return lost(Stage::icmp_rcv, DropReason::UNHANDLED_PROTO, Cause::packet(PacketCause::header));
   if (const auto refused = refused_broadcast(a, icmp->type)) return *refused;
+  const bool answers_echo =
+      icmp->type == IcmpHeader::echo_reply || icmp->type == extended_echo_reply;
+  if (answers_echo && !a.policy.pinging)
+    return lost(Stage::ping_rcv, DropReason::NO_SOCKET, Cause::socket());
+  if (icmp->is_error()) return icmp_error(a, icmp->type);
+  constexpr std::size_t shortest_timestamp = sizeof(IcmpHeader) + 4;
+  if (icmp->type == IcmpHeader::timestamp && a.segment.size() < shortest_timestamp)
+    return lost(Stage::icmp_rcv, DropReason::PKT_TOO_SMALL, Cause::packet(PacketCause::header));
   if (icmp->type != IcmpHeader::echo_request) return delivered(Stage::icmp_rcv);
   if (a.policy.ignore_echo)
     return lost(Stage::icmp_rcv, DropReason::NOT_SPECIFIED,
@@ -127,6 +149,20 @@ Packet reset(const Arrived& a, const TcpHeader& tcp) {
         tcp.sequence + virtual_bytes + static_cast<std::uint32_t>(payload_bytes);
   }
   return Packet::from_ip(wire::make_tcp(ip, fields));
+}
+
+/// Whoever tells or asks about groups is heard, and nobody answers at once.
+/// Linux: net/ipv4/igmp.c igmp_rcv.
+LocalAnswer igmp(const Arrived& a) {
+  constexpr std::size_t header_bytes = 8;
+  constexpr std::uint8_t query = 0x11, report_v1 = 0x12, report_v2 = 0x16, report_v3 = 0x22,
+                         leave = 0x17;
+  const bool known = a.segment.size() >= header_bytes &&
+                     wire::checksum_finish(wire::checksum_add(a.segment)) == 0 &&
+                     (a.segment[0] == query || a.segment[0] == report_v1 ||
+                      a.segment[0] == report_v2 || a.segment[0] == report_v3 || a.segment[0] == leave);
+  return known ? delivered(Stage::igmp_rcv)
+               : lost(Stage::igmp_rcv, DropReason::NOT_SPECIFIED, Cause::packet(PacketCause::header));
 }
 
 /// Linux: net/ipv4/tcp_ipv4.c tcp_v4_rcv.
@@ -184,7 +220,7 @@ LocalAnswer deliver(Packet& packet, const LocalPolicy& policy, T&) {
     case wire::protocol::icmp: return marked(icmp(arrived), arrived);
     case wire::protocol::udp: return udp(arrived);
     case wire::protocol::tcp: return marked(tcp(arrived), arrived);
-    case wire::protocol::igmp: return delivered(Stage::ip_local_deliver_finish);
+    case wire::protocol::igmp: return igmp(arrived);
     default: break;
   }
   LocalAnswer answer = lost(Stage::ip_local_deliver_finish, DropReason::IP_NOPROTO,

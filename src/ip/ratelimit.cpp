@@ -25,6 +25,7 @@ bool is_limited(const IcmpError& error, const IcmpLimits& limits) {
 /// Fill the bucket up to `most_ms`.
 void IcmpBuckets::refill(Peer& peer, std::int64_t most_ms, std::int64_t now_ms) {
   const std::int64_t waited_ms = peer.seen ? now_ms - peer.last_ms : fullest_ms;
+  if (waited_ms == 0) return;
   peer.tokens_ms = std::min(peer.tokens_ms + waited_ms, most_ms);
   peer.last_ms = now_ms;
   peer.seen = true;
@@ -59,6 +60,8 @@ bool IcmpBuckets::allow(const IcmpError& error, const wire::IpAddress& destinati
                         bool by_loopback, const IcmpLimits& limits, std::int64_t now_ms) {
   if (by_loopback || !is_limited(error, limits)) return true;
   if (!global_has_credit(limits, now_ms)) return false;
+  // Without a limit the bucket is emptied as time goes on all the same, and an error route's message
+  // finds it so.
   Peer& peer = peers_[destination];
   refill(peer, burst_factor * limits.interval_ms, now_ms);
   if (!take(peer, limits.interval_ms)) return false;

@@ -1,7 +1,6 @@
 // How many ICMP errors a host sends: a bucket for each destination, and one for all of them.
 //
-// Explicit state with time handed in. `why` asks about one packet and has no use for it; whoever
-// replays many asks it before an error is made. Not here: the errors themselves (ip.hpp).
+// Explicit state with time handed in. Not here: the errors themselves (ip.hpp).
 #pragma once
 
 #include <cstdint>

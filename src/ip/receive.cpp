@@ -14,6 +14,9 @@ Stop refuse(DropReason reason, PacketCause why) {
 
 template <Trace T>
 Stop receive(Packet& packet, T&) {
+  // What a bridge has put together comes up as one packet, and goes on as one.
+  packet.fragment_max_bytes = 0;
+  packet.fragment_payloads.clear();
   if (packet.type == PacketType::other_host)
     return Stop::drop(Stage::ip_rcv_core, DropReason::OTHERHOST, link::blame_other_host(packet));
   const auto network = packet.network();

@@ -58,6 +58,8 @@ struct NeighbourState {
     bool assumed = false;            ///< taken to answer: it is outside this machine
     std::optional<std::int64_t> updated_ms;  ///< State time of what ARP last said; not set: before
     std::uint32_t request = 0;       ///< Packet::number of the ARP request that is out
+    std::int64_t asked_ms = 0;       ///< State time of the first of them
+    std::uint8_t requests = 0;       ///< how many there were
     std::vector<Packet> waiting;     ///< arp_queue
   };
   std::unordered_map<NeighbourKey, Entry> entries;

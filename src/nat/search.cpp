@@ -226,7 +226,7 @@ bool Search::choose_port(Tuple& tuple) {
   bool by_chance = starts_by_chance();
   std::uint16_t offset = 0;
   if (range_.port_offset) offset = static_cast<std::uint16_t>(*port - range_.base_port);
-  if (by_chance) offset = chance_.random16();
+  if (by_chance) offset = chance_.port_offset(ports.first, ports.count);
   for (std::uint32_t tries = std::min(ports.count, most_tries);; tries /= 2) {
     for (std::uint32_t left = tries; left > 0; --left, ++offset) {
       *port = static_cast<std::uint16_t>(ports.first + offset % ports.count);
@@ -236,7 +236,7 @@ bool Search::choose_port(Tuple& tuple) {
     }
     if (tries >= ports.count || tries < least_tries) return false;
     by_chance = true;
-    offset = chance_.random16();
+    offset = chance_.port_offset(ports.first, ports.count);
   }
 }
 

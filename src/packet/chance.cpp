@@ -22,6 +22,13 @@ std::uint32_t Chance::choose(Cause asked_by, std::uint32_t options) {
   return follow_script({.asked_by = asked_by, .host = host_, .options = options});
 }
 
+std::uint16_t Chance::port_offset(std::uint32_t first, std::uint32_t count) {
+  ++port_searches_;
+  for (const std::uint16_t port : expected_)
+    if (port >= first && port - first < count) return static_cast<std::uint16_t>(port - first);
+  return static_cast<std::uint16_t>(generator_());
+}
+
 std::uint32_t Chance::choose_for(std::uint64_t flow, Cause asked_by, std::uint32_t options) {
   assert(options > 0 && flow != 0);
   if (mode_ == Mode::draw) return static_cast<std::uint32_t>(mixed(flow ^ mixed(seed_)) % options);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "packet/port_set.hpp"
@@ -69,10 +70,14 @@ class Chance {
   /// In Mode::explore.
   [[nodiscard]] const std::vector<StandIn>& stand_ins() const { return stand_ins_; }
 
-  /// 16 uniform random bits for port searches; in Mode::explore a fixed sequence: what is drawn
-  /// then is a StandIn.
-  std::uint16_t random16() { return static_cast<std::uint16_t>(generator_()); }
-  std::uint32_t random32() { return static_cast<std::uint32_t>(generator_() >> 16); }
+  /// Where a search through `count` ports from `first` on begins: 16 uniform random bits; in
+  /// Mode::explore a fixed sequence: what is drawn then is a StandIn.
+  std::uint16_t port_offset(std::uint32_t first, std::uint32_t count);
+  /// Searches that can begin at one of these ports do. For who knows what was drawn elsewhere, and
+  /// asks whether that can be.
+  void expect(std::vector<std::uint16_t> ports) { expected_ = std::move(ports); }
+  /// How many ports were searched for by chance.
+  [[nodiscard]] std::uint64_t port_searches() const { return port_searches_; }
 
   /// Questions from here on come from this host (position in Machine::hosts).
   void on_host(std::uint32_t host) { host_ = host; }
@@ -88,6 +93,8 @@ class Chance {
   std::vector<std::uint32_t> script_;
   std::vector<Choice> asked_;
   std::vector<StandIn> stand_ins_;
+  std::vector<std::uint16_t> expected_;
+  std::uint64_t port_searches_ = 0;
   std::mt19937_64 generator_{1};
 };
 

@@ -73,6 +73,7 @@ enum class DropReason : std::uint8_t {
   X(tcp_v4_rcv, "tcp_v4_rcv")                                                                     \
   X(udp4_lib_rcv, "__udp4_lib_rcv")                                                               \
   X(icmp_rcv, "icmp_rcv")                                                                         \
+  X(igmp_rcv, "igmp_rcv")                                                                         \
   X(ping_rcv, "ping_rcv")                                                                         \
   X(ip_route_output, "ip_route_output_key_hash")                                                  \
   X(tcp_v4_connect, "tcp_v4_connect")                                                             \

@@ -79,6 +79,8 @@ class StepTrace {
     steps_.push_back(step);
     steps_.back().host = host_;
   }
+  /// Forget what was told.
+  void clear() { steps_.clear(); }
   /// Steps from here on happen on this host.
   void on_host(std::uint32_t host) { host_ = host; }
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }

@@ -57,12 +57,10 @@ template <Trace T>
 Stop bridge_prerouting(Packet& packet, DeviceId port, DeviceId bridge, Stack& stack, T& trace) {
   const PacketType type = packet.type;
   packet.type = PacketType::host;  // a bridge validates what is not addressed to it, too
-  Stop stop = ip::receive(packet, trace);
+  const Stop stop = ip::receive(packet, trace);
   packet.type = type;
-  if (stop) {
-    stop.stage = Stage::br_nf_pre_routing;
-    return stop;
-  }
+  if (stop)  // whatever is wrong with it
+    return Stop::drop(Stage::br_nf_pre_routing, DropReason::IP_INHDR, stop.cause);
   packet.bridge_port_in = port;
   packet.device = bridge;
   const auto before = wire::header_at<wire::Ipv4Header>(packet.network())->destination_address();
@@ -182,6 +180,11 @@ Stop bridged(Packet& packet, Stack& stack, T& trace) {
   }
   if (Stop stop = bridge_onward(packet, port, bridge, stack, trace)) return stop;
   meet_bridge_chains(Hook::input, packet, bridge, stack, trace);
+  // What is for many is confirmed before its copies go their ways. Linux: br_nf_local_in.
+  const bool to_many =
+      packet.type == PacketType::broadcast || packet.type == PacketType::multicast;
+  if (packet.hooks_done_at_bridge && to_many)
+    if (Stop stop = stack.state.connections.confirm(packet, stack.state.now_ms)) return stop;
   bridge::leave_vlan(packet, bridge, bridge, host.devices, host.bridging);
   packet.device = bridge;
   if constexpr (T::tells) {

@@ -57,6 +57,9 @@ void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack
   std::optional<Packet> made =
       ip::make_error(offender, error, host.fib, host.interfaces, answer_policy(host), stack.chance);
   if (!made) return;
+  const auto to = wire::header_at<wire::Ipv4Header>(made->network())->destination_address();
+  const bool by_loopback = host.interfaces.owner_of(to) != no_device;
+  if (!stack.state.icmp.allow(error, to, by_loopback, host.ip.icmp_limits, stack.state.now_ms)) return;
   // It belongs to the offender's connection, as going the other way. Linux: nf_conntrack_attach.
   made->connection = offender.connection;
   if (made->connection != no_connection) {
@@ -106,6 +109,7 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
   ip::LocalAnswer answer =
       ip::deliver(packet,
                   {.listening = somebody_listens(packet, stack),
+                   .pinging = stack.pinging,
                    .ignore_echo = config.icmp_echo_ignore_all,
                    .ignore_broadcast_echo = config.icmp_echo_ignore_broadcasts,
                    .ttl = 0,  // as its route says
@@ -132,7 +136,10 @@ Stop error_route(Packet& packet, Stack& stack, T&) {
   if (!packet.routing.error) return Stop::go_on();
   std::vector<ip::IcmpError> errors;
   const Stop stop = ip::error_route(packet, errors);
-  for (const ip::IcmpError& error : errors) send_error(packet, error, stack);
+  const auto from = wire::header_at<wire::Ipv4Header>(packet.network())->source_address();
+  for (const ip::IcmpError& error : errors)
+    if (stack.state.icmp.allow_error_route(from, stack.host.ip.icmp_limits, stack.state.now_ms))
+      send_error(packet, error, stack);
   return stop;
 }
 

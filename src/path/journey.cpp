@@ -1,6 +1,7 @@
 #include "path/journey.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "path/stages.hpp"
 #include "path/walk.hpp"
@@ -12,8 +13,11 @@ namespace {
 /// Who is taken to stand behind a next hop that nobody on this machine owns.
 constexpr wire::MacAddress outsider_mac{{0x02, 0x00, 0x00, 0x0f, 0xff, 0xfe}};
 
-/// The kernel asks three times, a second apart, and gives up a second later.
-constexpr std::int64_t solicit_ms = 3000;
+/// The kernel asks three times, a second apart (retrans_time_ms), and gives up a second later.
+constexpr std::int64_t solicit_ms = 3000, ask_again_ms = 1000;
+
+/// What one frame can set off; more is a circle.
+constexpr std::uint32_t frames_between_times = 20'000;
 
 /// How much the end of an ARP request says about why it was not answered. In a tunnel it ends as
 /// the packet that carries it.
@@ -44,11 +48,19 @@ Journey::Place::Place(std::uint32_t number, Journey& journey)
             .machine = journey.machine_,
             .next_packet = journey.next_packet_} {}
 
-Journey::Journey(const host::Machine& machine, Chance& chance, StepTrace& trace)
-    : machine_(machine), chance_(chance), trace_(trace), places_(machine.hosts.size()) {}
+Journey::Journey(const host::Machine& machine, Chance& chance, StepTrace& trace, Asking asking)
+    : machine_(machine),
+      chance_(chance),
+      trace_(trace),
+      asking_(asking),
+      places_(machine.hosts.size()) {}
 
 Stack& Journey::stack(std::uint32_t host) {
-  if (!places_[host]) places_[host] = std::make_unique<Place>(host, *this);
+  if (!places_[host]) {
+    places_[host] = std::make_unique<Place>(host, *this);
+    places_[host]->state.now_ms = now_ms_;
+    places_[host]->stack.pinging = asking_ == Asking::at_rest;
+  }
   return places_[host]->stack;
 }
 
@@ -75,7 +87,7 @@ bool Journey::run() {
     }
     busy = false;
     for (std::uint32_t host = 0; host < places_.size(); ++host) {
-      if (!places_[host]) continue;
+      if (!places_[host] || asking_ == Asking::in_time) continue;
       busy = settle_neighbours(host) || busy;
       if (!places_[host]->stack.work.empty()) ready_.push_back(host);
     }
@@ -112,6 +124,8 @@ void Journey::carry(Handover handover) {
     departures_.push_back({handover.from, std::move(frame)});
     return;
   }
+  if (asking_ == Asking::in_time && handover.how == Handover::How::to_peer)
+    departures_.push_back({handover.from, frame});
   frame.scrub(handover.from.host == handover.to.host);
   frame.device = handover.to.device;
   frame.local = handover.how == Handover::How::to_carrier;
@@ -154,7 +168,7 @@ bool Journey::settle_neighbours(std::uint32_t host) {
 void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry) {
   Stack& here = stack(host);
   trace_.on_host(host);
-  here.state.now_ms += solicit_ms;
+  if (asking_ == Asking::at_rest) here.state.now_ms += solicit_ms;
   entry.state = link::NudState::failed;
   std::vector<Packet> waiting = std::move(entry.waiting);
   entry.waiting.clear();
@@ -177,6 +191,47 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
     ends_.push_back({host, cause_host, std::move(packet), stop});
   }
 }
+
+std::optional<std::int64_t> Journey::next_due() const {
+  std::optional<std::int64_t> due;
+  for (const auto& place : places_) {
+    if (!place) continue;
+    for (const auto& [key, entry] : place->state.neighbours.entries) {
+      if (entry.waiting.empty()) continue;
+      const std::int64_t next = entry.asked_ms + entry.requests * ask_again_ms;
+      if (!due || next < *due) due = next;
+    }
+  }
+  return due;
+}
+
+void Journey::ask_again(std::uint32_t host) {
+  Stack& here = stack(host);
+  for (auto& [key, entry] : here.state.neighbours.entries) {
+    if (entry.waiting.empty() || entry.asked_ms + entry.requests * ask_again_ms > now_ms_) continue;
+    const link::NeighbourParms& parms = here.host.devices[key.device].neighbours;
+    if (entry.requests >= parms.mcast_solicit + parms.app_solicit)
+      fail_neighbour(host, entry);
+    else
+      ask_neighbour(key.address, entry.waiting.front(), entry, here);
+  }
+  if (!here.work.empty()) ready_.push_back(host);
+}
+
+bool Journey::advance(std::int64_t now_ms) {
+  now_ms_ = now_ms;
+  for (std::uint32_t host = 0; host < places_.size(); ++host) {
+    if (!places_[host]) continue;
+    places_[host]->state.now_ms = now_ms;
+    ask_again(host);
+  }
+  budget_ = frames_between_times;
+  return run();
+}
+
+std::vector<JourneyEnd> Journey::take_ends() { return std::exchange(ends_, {}); }
+
+std::vector<Departure> Journey::take_departures() { return std::exchange(departures_, {}); }
 
 const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
   const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const JourneyEnd& e) {

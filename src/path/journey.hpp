@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "path/stack.hpp"
@@ -30,9 +31,16 @@ struct Departure {
   Packet frame;
 };
 
+/// Who answers for the neighbours that are asked for.
+enum class Asking : std::uint8_t {
+  at_rest,  ///< nobody outside is there to: settled as soon as nothing moves any more
+  in_time,  ///< frames that are still to come: asked again and given up as time goes on
+};
+
 class Journey {
  public:
-  Journey(const host::Machine& machine, Chance& chance, StepTrace& trace);
+  Journey(const host::Machine& machine, Chance& chance, StepTrace& trace,
+          Asking asking = Asking::at_rest);
 
   /// A process on `host` sends an IP packet; packet.number is set by the caller or 0 (a new one).
   void send(std::uint32_t host, Packet packet);
@@ -40,6 +48,15 @@ class Journey {
   void receive(host::DeviceRef at, Packet frame);
   /// Walk until everything is at rest. False: the budget ended it, frames go in circles.
   bool run();
+
+  /// Asking::in_time: the time at which something has to be done although no frame comes; none: never.
+  [[nodiscard]] std::optional<std::int64_t> next_due() const;
+  /// Asking::in_time: it is now_ms in all namespaces; what is due by then is done. False as run().
+  bool advance(std::int64_t now_ms);
+  /// What ended, and what left, since the last call. With Asking::in_time every frame to another
+  /// device end is a departure.
+  [[nodiscard]] std::vector<JourneyEnd> take_ends();
+  [[nodiscard]] std::vector<Departure> take_departures();
 
   void listen(std::uint32_t host, const Socket& socket);
   [[nodiscard]] std::uint32_t new_number() { return next_packet_++; }
@@ -73,9 +90,14 @@ class Journey {
                                                                const Packet& waiting) const;
   [[nodiscard]] bool left_machine(std::uint32_t packet) const;
 
+  /// Neighbours of one namespace that are asked for: again, or given up.
+  void ask_again(std::uint32_t host);
+
   const host::Machine& machine_;
   Chance& chance_;
   StepTrace& trace_;
+  Asking asking_;
+  std::int64_t now_ms_ = 0;
   std::vector<std::unique_ptr<Place>> places_;  ///< by host
   std::deque<std::uint32_t> ready_;             ///< namespaces with work, each once, by turns
   std::vector<JourneyEnd> ends_;

@@ -63,6 +63,20 @@ Stop leave(Packet& packet, Stack& stack, T& trace) {
   return neighbour(packet, stack, trace);
 }
 
+void ask_neighbour(const wire::IpAddress& next_hop, const Packet& waiting,
+                   link::NeighbourState::Entry& entry, Stack& stack) {
+  ++entry.requests;
+  const host::Host& host = stack.host;
+  if (host.devices[waiting.device].neighbours.mcast_solicit == 0) return;  // a daemon's affair
+  Packet request = ip::arp_request(next_hop, waiting.device, waiting, host.fib, host.interfaces,
+                                   host.devices);
+  request.device = waiting.device;
+  request.number = stack.next_packet++;
+  request.answers = waiting.number;
+  entry.request = request.number;
+  stack.work.push_back({Work::Kind::transmit, std::move(request)});
+}
+
 template <Trace T>
 Stop neighbour(Packet& packet, Stack& stack, T& trace) {
   const host::Host& host = stack.host;
@@ -101,14 +115,11 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
     return Stop::drop(Stage::neigh_event_send, DropReason::NEIGH_FAILED,
                       Cause::sysctl(Sysctl::mcast_solicit, out));
   }
-  if (entry.waiting.empty() && asked.mcast_solicit != 0) {
-    Packet request = ip::arp_request(wanted, out, packet, host.fib, host.interfaces, host.devices);
-    request.device = out;
-    request.number = stack.next_packet++;
-    request.answers = packet.number;
-    entry.request = request.number;
+  if (entry.waiting.empty()) {
+    entry.asked_ms = stack.state.now_ms;
+    entry.requests = 0;
+    ask_neighbour(wanted, packet, entry, stack);
     meet_unmodelled(host::Unmodelled::Family::arp, Hook::output, packet.number, out, stack, trace);
-    stack.work.push_back({Work::Kind::transmit, std::move(request)});
   }
   entry.state = link::NudState::incomplete;
   entry.waiting.push_back(packet);

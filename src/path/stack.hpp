@@ -73,6 +73,7 @@ struct Stack {
   const host::Machine& machine;               ///< where each device's other end is
   std::uint32_t& next_packet;                 ///< numbers for packets made here
   std::vector<Socket> sockets;
+  bool pinging = true;                        ///< some program here waits for echo replies
   std::vector<AcceptedSocket> accepted;       ///< those with a mark
 
   std::deque<Work> work;

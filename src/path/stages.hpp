@@ -159,6 +159,12 @@ Stop leave(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop neighbour(Packet& packet, Stack& stack, T& trace);
 
+/// An ARP request for the next hop of a packet that waits, put into stack.work: one more of those that
+/// entry.requests counts.
+/// Linux: net/ipv4/arp.c arp_solicit.
+void ask_neighbour(const wire::IpAddress& next_hop, const Packet& waiting,
+                   link::NeighbourState::Entry& entry, Stack& stack);
+
 /// A whole frame out of packet.device, down the stacked devices to a wire.
 /// Linux: net/core/dev.c __dev_queue_xmit and each driver's transmit.
 /// Ends: forwarded; as link::transmit, bridge_onward(), transmit_vxlan(); NOT_SPECIFIED at a dummy
