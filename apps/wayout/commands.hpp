@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -38,10 +39,21 @@ struct SnapshotOptions {
   bool script = false;
 };
 
+struct ReplayOptions {
+  std::string snapshot;
+  std::vector<std::string> inputs;   ///< DEV=FILE
+  std::string output;
+  std::uint64_t seed = 1;
+  bool explain = false;
+};
+
 void add_why(CLI::App& app, WhyOptions& options);
 int run_why(const WhyOptions& options);
 
 void add_snapshot(CLI::App& app, SnapshotOptions& options);
 int run_snapshot(const SnapshotOptions& options);
+
+void add_replay(CLI::App& app, ReplayOptions& options);
+int run_replay(const ReplayOptions& options);
 
 }  // namespace wayout

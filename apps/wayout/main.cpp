@@ -39,8 +39,8 @@ int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
 /// "" when `word` may stand where a command does.
 std::string unknown_command(const char* word) {
   const std::string_view text(word);
-  if (text.starts_with('-') || text == "why" || text == "snapshot") return "";
-  return fmt::format("there is no command \"{}\": why, snapshot", text);
+  if (text.starts_with('-') || text == "why" || text == "snapshot" || text == "replay") return "";
+  return fmt::format("there is no command \"{}\": why, snapshot, replay", text);
 }
 
 }  // namespace
@@ -81,6 +81,8 @@ int main(int argc, char** argv) {
   wayout::SnapshotOptions snapshot;
   wayout::add_why(app, why);
   wayout::add_snapshot(app, snapshot);
+  wayout::ReplayOptions replay;
+  wayout::add_replay(app, replay);
   if (const std::string problem = argc > 1 ? unknown_command(argv[1]) : ""; !problem.empty()) {
     wayout::complain(problem);
     return wayout::exit_usage;
@@ -91,5 +93,6 @@ int main(int argc, char** argv) {
     return parse_failure(app, error);
   }
   if (app.got_subcommand("why")) return wayout::run_why(why);
+  if (app.got_subcommand("replay")) return wayout::run_replay(replay);
   return wayout::run_snapshot(snapshot);
 }

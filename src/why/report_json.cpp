@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "why/headline.hpp"
+#include "why/json.hpp"
 #include "why/report.hpp"
 #include "why/story.hpp"
 #include "why/words.hpp"
@@ -19,43 +20,8 @@ const char* verdict_word(Verdict verdict) {
   return "undecided";
 }
 
-const char* way_word(Way way) { return way == Way::out ? "out" : "back"; }
-
-Json cause_of(const host::Host& host, const Cause& cause) {
-  Json j{{"kind", cause_kind(cause)}, {"namespace", host.name}};
-  switch (cause.kind()) {
-    case CauseKind::sysctl:
-      j["key"] = sysctl_key(host, cause);
-      j["value"] = sysctl_value(host, cause);
-      break;
-    case CauseKind::rule:
-    case CauseKind::policy: {
-      const RulePlace place = rule_place(host, cause.rule_ref());
-      j["table"] = place.table;
-      j["chain"] = place.chain;
-      if (place.number != 0) j["number"] = place.number;
-      j["command"] = place.command;
-      break;
-    }
-    default: break;
-  }
-  j["text"] = cause_line(host, cause);
-  return j;
-}
-
 Json endpoints(const Endpoints& e) {
   return {{"src", e.source.text()}, {"sport", e.sport}, {"dst", e.destination.text()}, {"dport", e.dport}};
-}
-
-Json step_of(const host::Machine& machine, const StoryLine& line) {
-  Json j{{"direction", way_word(line.way)},
-         {"namespace", machine.hosts[line.host].name},
-         {"device", line.device},
-         {"stage", line.stage},
-         {"did", line.did},
-         {"text", line.text}};
-  if (!line.line.empty()) j["by"] = line.line;
-  return j;
 }
 
 Json fix_of(const host::Machine& machine, const Fix& fix) {
@@ -76,7 +42,7 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
   const host::Host& end_host = machine.hosts[a.end.host];
   Json j;
   j["verdict"] = verdict_word(a.verdict);
-  j["direction"] = way_word(a.direction);
+  j["direction"] = direction_word(a.direction);
   j["from"] = machine.hosts[answer.question.from].name;
   j["asked"] = endpoints(a.asked);
   j["proto"] = probe_name(answer.question.probe);
@@ -85,13 +51,13 @@ std::string report_json(const host::Machine& machine, const Answer& answer, bool
               {"device", end_host.devices[a.end.packet.device].name},
               {"reason", reason_name(a.end.stop.reason)}};
   j["cause"] = a.verdict == Verdict::dropped
-                   ? cause_of(machine.hosts[a.end.cause_host], a.end.stop.cause)
+                   ? cause_json(machine.hosts[a.end.cause_host], a.end.stop.cause)
                    : Json();
   j["translated"] = a.seen ? endpoints(*a.seen) : Json();
   if (const std::string told = what_sender_sees(machine, a, answer.question); !told.empty()) j["told"] = told;
   j["steps"] = Json::array();
   for (const Leg& leg : a.legs)
-    for (const StoryLine& line : story(machine, a, leg, explain)) j["steps"].push_back(step_of(machine, line));
+    for (const StoryLine& line : story(machine, a, leg, explain)) j["steps"].push_back(step_json(machine, line));
   j["fixes"] = Json::array();
   for (const Fix& fix : answer.fixes) j["fixes"].push_back(fix_of(machine, fix));
   if (answer.progress) {

@@ -42,9 +42,10 @@ def main():
         expect([w for w in everything if "$(" in w], [], "words that a shell would run")
         expect(offered(directory, "wayout", "why", "web"), ["web1", "web2"], "names")
         expect(offered(directory, "wayout", "why", "host"), ["host"], "the host")
-        expect(offered(directory, "wayout", ""), ["why", "snapshot", "--version", "--help"],
+        expect(offered(directory, "wayout", ""), ["why", "snapshot", "replay", "--version", "--help"],
                "commands")
         expect(offered(directory, "wayout", "why", "web1", "--pro"), ["--proto"], "options")
+        expect(offered(directory, "wayout", "replay", "here", "--o"), ["--out"], "options of replay")
         expect(offered(directory, "wayout", "why", "web1", "--proto", "i"), ["icmp"], "protocols")
         expect(offered(directory, "wayout", "why", "--json", "web"), ["web1", "web2"],
                "names behind an option")

@@ -35,12 +35,12 @@ _wayout() {
   COMPREPLY=()
   case $previous in
     --proto) mapfile -t COMPREPLY < <(compgen -W 'tcp udp icmp' -- "$word"); return ;;
-    --snapshot | -o | --output)
+    --snapshot | -o | --output | --out)
       compopt -o filenames 2>/dev/null # readline quotes what it inserts
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return
       ;;
-    --dport | --sport | --size) return ;;
+    --dport | --sport | --size | --seed | --in) return ;;
   esac
 
   local words=
@@ -48,7 +48,13 @@ _wayout() {
     why:-*) words='--proto --dport --sport --size --df --snapshot --explain --json --help' ;;
     why:*) (($(_wayout_given) == 0)) && _wayout_offer "$word" < <(_wayout_namespaces); return ;;
     snapshot:*) words='-o --output --script --help' ;;
-    *) ((COMP_CWORD == 1)) && words='why snapshot --version --help' ;;
+    replay:-*) words='--in --out --seed --explain --help' ;;
+    replay:*)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -d -- "$word")
+      return
+      ;;
+    *) ((COMP_CWORD == 1)) && words='why snapshot replay --version --help' ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
