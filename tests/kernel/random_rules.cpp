@@ -16,7 +16,8 @@ using netfilter::TableKind;
 /// Writes the rules of one table.
 class TableWriter {
  public:
-  TableWriter(std::mt19937& random, TableKind kind) : random_(random), kind_(kind) {}
+  TableWriter(std::mt19937& random, const RuleWords& words, TableKind kind)
+      : random_(random), words_(words), kind_(kind) {}
 
   std::string text() {
     std::string heads = fmt::format("*{}\n", netfilter::table_name(kind_)), rules;
@@ -50,6 +51,9 @@ class TableWriter {
   T pick(std::initializer_list<T> list) {
     return list.begin()[random_() % list.size()];
   }
+  const std::string& one_of(const std::vector<std::string>& list) {
+    return list[random_() % list.size()];
+  }
   std::string pick_text(std::initializer_list<const char*> list) { return pick(list); }
   std::string maybe_not(unsigned n = 4) { return one_in(n) ? " !" : ""; }
   bool at(std::initializer_list<Hook> hooks) {
@@ -57,10 +61,9 @@ class TableWriter {
   }
 
   std::string address() {
-    return pick({"10.0.1.2/32", "10.0.1.0/24", "10.0.0.0/8", "10.0.1.1/32", "10.0.2.0/24",
-                 "8.8.8.8/32", "8.8.0.0/16", "0.0.0.0/1", "10.0.2.1/32"});
+    return one_of(words_.addresses);
   }
-  std::string device() { return pick({"in0", "out0", "in+", "o+", "lo", "nothere"}); }
+  std::string device() { return one_of(words_.devices); }
   std::string port() { return pick({"53", "80", "1000:1010", "1000:1999", "0:1004", "1005:65535"}); }
 
   std::string fixed_part() {
@@ -108,14 +111,14 @@ class TableWriter {
       case 4: return addrtype_match();
       case 5:
         return " -m iprange" + maybe_not() + " --src-range " +
-               pick({"10.0.1.0-10.0.1.2", "10.0.1.3-10.0.2.1", "0.0.0.0-8.8.8.8"});
+               one_of(words_.ranges);
       case 6:
         return std::string(" -m limit --limit 1/hour --limit-burst ") + pick({"1", "2", "5"});
       case 7: return recent_match();
       case 8: return owner_match();
       case 9:
         return at({Hook::prerouting, Hook::input, Hook::forward})
-                   ? " -m mac" + maybe_not() + " --mac-source 02:00:00:00:00:11"
+                   ? " -m mac" + maybe_not() + " --mac-source " + one_of(words_.macs)
                    : "";
       case 10: return " -m comment --comment \"a b\"";
       default: return conntrack_match();
@@ -217,13 +220,13 @@ class TableWriter {
         case 1: return " -j NETMAP --to 10.0.2.2/31";
         default:
           return std::string(" -j DNAT --to-destination ") +
-                 (ports && one_in(2) ? "10.0.2.5:8080" : pick({"10.0.2.5", "8.8.4.4", "10.0.1.3"}));
+                 one_of(words_.dnat) + (ports && one_in(2) ? ":8080" : "");
       }
     }
     if (at({Hook::postrouting})) {
       switch (random_() % 4) {
         case 0: return " -j NETMAP --to 203.0.113.0/24";
-        case 1: return " -j SNAT --to-source 203.0.113.7";
+        case 1: return " -j SNAT --to-source " + one_of(words_.snat);
         default: return " -j MASQUERADE";
       }
     }
@@ -244,6 +247,7 @@ class TableWriter {
   }
 
   std::mt19937& random_;
+  const RuleWords& words_;
   TableKind kind_;
   std::optional<Hook> hook_;  ///< of the chain that is being written; none: ONE or TWO
   std::string protocol_;      ///< of the rule that is being written
@@ -252,11 +256,11 @@ class TableWriter {
 
 }  // namespace
 
-std::string random_rules(std::mt19937& random) {
+std::string random_rules(std::mt19937& random, const RuleWords& words) {
   std::string text;
   for (const TableKind kind : {TableKind::raw, TableKind::mangle, TableKind::nat,
                                TableKind::filter, TableKind::security}) {
-    if (random() % 6 != 0) text += TableWriter(random, kind).text();
+    if (random() % 6 != 0) text += TableWriter(random, words, kind).text();
   }
   return text;
 }

@@ -22,7 +22,7 @@
 #include "namespace.hpp"
 #include "netfilter/print.hpp"
 #include "netfilter/read.hpp"
-#include "wire/checksum.hpp"
+#include "own_ids.hpp"
 #include "wire/craft.hpp"
 #include "wire/text.hpp"
 
@@ -86,32 +86,6 @@ void stop_checksum_offload(int socket, const char* device) {
 
 const char* tool(netfilter::Backend backend) {
   return backend == netfilter::Backend::nft ? "iptables-nft" : "iptables-legacy";
-}
-
-/// The id of what the stack makes (errors, resets, echo replies) is its own affair.
-bool is_made_by_stack(const wire::Ipv4Header& ip, std::span<const std::uint8_t> transport) {
-  if (ip.protocol == wire::protocol::tcp) {
-    const auto* tcp = wire::header_at<wire::TcpHeader>(transport);
-    return tcp != nullptr && (tcp->flags & wire::TcpHeader::rst) != 0;
-  }
-  const auto* icmp = wire::header_at<wire::IcmpHeader>(transport);
-  return ip.protocol == wire::protocol::icmp && icmp != nullptr &&
-         icmp->type != wire::IcmpHeader::echo_request;
-}
-
-/// An error about a reset that the stack had just made quotes it with half a checksum: the rest was
-/// left to the device. Linux: CHECKSUM_PARTIAL.
-void forget_checksum_of_quoted_reset(std::span<std::uint8_t> transport) {
-  auto* icmp = wire::header_at<wire::IcmpHeader>(transport);
-  const auto* quoted = wire::header_at<wire::Ipv4Header>(transport, sizeof(wire::IcmpHeader));
-  if (icmp == nullptr || !icmp->is_error() || quoted == nullptr ||
-      quoted->protocol != wire::protocol::tcp)
-    return;
-  auto* tcp = wire::header_at<wire::TcpHeader>(transport,
-                                               sizeof(wire::IcmpHeader) + quoted->header_bytes());
-  if (tcp == nullptr || (tcp->flags & wire::TcpHeader::rst) == 0) return;
-  tcp->checksum = 0;
-  icmp->checksum = 0;
 }
 
 void forget_ports(std::uint8_t protocol, std::span<std::uint8_t> transport);
@@ -212,19 +186,7 @@ std::string without_time(const std::string& line) {
 }  // namespace
 
 std::vector<Seen> comparable(std::vector<Seen> frames) {
-  for (Seen& seen : frames) {
-    const std::span<std::uint8_t> bytes = std::span(seen.frame).subspan(sizeof(wire::EthernetHeader));
-    auto* ip = wire::header_at<wire::Ipv4Header>(bytes);
-    if (ip == nullptr || ip->header_bytes() > bytes.size() ||
-        !is_made_by_stack(*ip, bytes.subspan(ip->header_bytes())))
-      continue;
-    // A wrong checksum stays as it is, so that it shows.
-    if (wire::checksum_finish(wire::checksum_add(bytes.first(ip->header_bytes()))) != 0) continue;
-    ip->checksum = wire::checksum_update16(ip->checksum, ip->id, 0);
-    ip->id = 0;
-    if (ip->protocol == wire::protocol::icmp)
-      forget_checksum_of_quoted_reset(bytes.subspan(ip->header_bytes()));
-  }
+  for (Seen& seen : frames) forget_own_ids(seen.frame);
   std::sort(frames.begin(), frames.end());
   return frames;
 }
@@ -330,7 +292,7 @@ std::int64_t EngineRouter::elapsed_ms() const {
 }
 
 void EngineRouter::send(Origin from, const Bytes& packet) {
-  Chance before = chance_;
+  const std::uint64_t searches = chance_.port_searches();
   journey_->state(0).now_ms = elapsed_ms();
   if (from == Origin::router) {
     Packet local = Packet::from_ip(packet);
@@ -346,8 +308,7 @@ void EngineRouter::send(Origin from, const Bytes& packet) {
     journey_->receive({0, client ? in0 : out0}, std::move(frame));
   }
   journey_->run();
-  Chance after = chance_;
-  drew_port_ = before.random32() != after.random32();
+  drew_port_ = chance_.port_searches() != searches;
 }
 
 std::vector<Seen> EngineRouter::seen() {
