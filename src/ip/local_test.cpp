@@ -96,12 +96,13 @@ TEST(DeliverIcmp, ReasonsByType) {
   for (const int type : {40, 19, 255})
     EXPECT_EQ(answer(icmp({static_cast<std::uint8_t>(type), 0, 0, 0, 0, 0, 0, 0})).stop.reason,
               DropReason::UNHANDLED_PROTO);
-  for (const std::uint8_t type : {1, 5, 6, 7, 9, 10, 14, 15, 16, 17, 18, 42}) {
+  for (const std::uint8_t type : {1, 6, 7, 9, 10, 14, 15, 16, 17, 18, 42}) {
     const LocalAnswer got = answer(icmp({type, 0, 0, 0, 0, 0, 0, 0}));
     EXPECT_EQ(got.stop.fate, Fate::delivered) << int{type};
     EXPECT_FALSE(got.reply);
     EXPECT_FALSE(got.error);
   }
+  EXPECT_EQ(answer(icmp({5, 0, 0, 0, 0, 0, 0, 0})).stop.reason, DropReason::PKT_TOO_SMALL);
   EXPECT_EQ(answer(icmp({8, 0, 0, 0})).stop.reason, DropReason::NOT_SPECIFIED) << "cut short";
   EXPECT_EQ(answer(icmp({8, 0}, false)).stop.reason, DropReason::ICMP_CSUM);
   EXPECT_EQ(answer(icmp({}, false)).stop.reason, DropReason::ICMP_CSUM);

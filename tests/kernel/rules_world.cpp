@@ -148,6 +148,7 @@ host::Host make_host() {
   add_device(host, "lo", link::DeviceKind::loopback, {}, wire::IpAddress::v4(127, 0, 0, 1), 8);
   add_device(host, "in0", link::DeviceKind::nic, in_mac, wire::IpAddress::v4(10, 0, 1, 1), 24);
   add_device(host, "out0", link::DeviceKind::nic, out_mac, wire::IpAddress::v4(10, 0, 2, 1), 24);
+  host.ip.icmp_limits = {.interval_ms = 0, .global_per_second = 1'000'000, .global_burst = 100'000};
   host.interfaces.all.forwarding = true;
   host.interfaces.all.send_redirects = false;
   host.fib.rules = route::Fib::default_rules();
