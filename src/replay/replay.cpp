@@ -30,8 +30,7 @@ bool waits_for_neighbour(const Stop& stop) {
 }  // namespace
 
 Replay::Replay(const host::Machine& machine, std::uint64_t seed, std::int64_t start_ns, Sink& sink)
-    : machine_(machine),
-      sink_(sink),
+    : sink_(sink),
       chance_(seed),
       journey_(machine, chance_, trace_, path::Asking::in_time),
       start_ns_(start_ns),

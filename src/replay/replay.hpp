@@ -62,7 +62,6 @@ class Replay {
   [[nodiscard]] std::int64_t virtual_ms(std::int64_t time_ns) const;
   void hand_out();
 
-  const host::Machine& machine_;
   Sink& sink_;
   StepTrace trace_;
   Chance chance_;
