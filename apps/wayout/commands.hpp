@@ -10,7 +10,7 @@
 
 namespace wayout {
 
-inline constexpr int exit_usage = 2;
+inline constexpr int exit_usage = 2, exit_undecided = 3;
 
 /// Writes all of it to standard output. False, and a line to standard error, when that fails (no
 /// space left, closed): half an answer must not pass for one.
@@ -19,6 +19,8 @@ inline constexpr int exit_usage = 2;
 /// One line to standard error, with nothing in it that a terminal obeys. Where that is closed or full
 /// the line is lost; the exit status says it all the same.
 void complain(const std::string& message);
+/// The same, and the exit status of a usage error.
+[[nodiscard]] int fail(const std::string& message);
 
 /// CLI11's check of an argument that names a directory: "" when it is right.
 [[nodiscard]] std::string names_something(const std::string& argument);

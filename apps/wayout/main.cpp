@@ -32,8 +32,7 @@ int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
     return wayout::write_out(text.str()) ? 0 : wayout::exit_usage;
   }
   const std::string unknown = unknown_option(app);
-  wayout::complain(unknown.empty() ? error.what() : unknown);
-  return wayout::exit_usage;
+  return wayout::fail(unknown.empty() ? error.what() : unknown);
 }
 
 /// "" when `word` may stand where a command does.
@@ -48,6 +47,11 @@ std::string unknown_command(const char* word) {
 void wayout::complain(const std::string& message) {
   const std::string line = fmt::format("wayout: {}\n", host::escaped(message));
   (void)std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+int wayout::fail(const std::string& message) {
+  complain(message);
+  return exit_usage;
 }
 
 bool wayout::write_out(const std::string& text) {
@@ -68,8 +72,7 @@ int main(int argc, char** argv) {
     if (nowhere >= 0 && nowhere != STDERR_FILENO) dup2(nowhere, STDERR_FILENO);
   }
   if (fcntl(STDOUT_FILENO, F_GETFD) < 0) {
-    wayout::complain("standard output is closed");
-    return wayout::exit_usage;
+    return wayout::fail("standard output is closed");
   }
   CLI::App app{"Where a container's packet ends, why, and what lifts it.", "wayout"};
   app.set_version_flag("--version", fmt::format("wayout {}", WAYOUT_VERSION));
@@ -83,10 +86,8 @@ int main(int argc, char** argv) {
   wayout::add_snapshot(app, snapshot);
   wayout::ReplayOptions replay;
   wayout::add_replay(app, replay);
-  if (const std::string problem = argc > 1 ? unknown_command(argv[1]) : ""; !problem.empty()) {
-    wayout::complain(problem);
-    return wayout::exit_usage;
-  }
+  if (const std::string problem = argc > 1 ? unknown_command(argv[1]) : ""; !problem.empty())
+    return wayout::fail(problem);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

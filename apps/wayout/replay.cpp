@@ -12,16 +12,11 @@
 namespace wayout {
 namespace {
 
-int fail(const std::string& message) {
-  complain(message);
-  return exit_usage;
-}
-
 /// One line on a terminal, rewritten a few times a second; nothing elsewhere.
 class ProgressLine {
  public:
   ~ProgressLine() {
-    if (shown_) fmt::print(stderr, "\r\033[K");
+    if (shown_) show("");
   }
   void update(const replay::Progress& p) {
     constexpr std::uint64_t frames_between_looks = 256;
@@ -36,12 +31,17 @@ class ProgressLine {
       left = fmt::format(", {:.0f} s left",
                          s * static_cast<double>(p.total_bytes - p.read_bytes) /
                              static_cast<double>(p.read_bytes));
-    fmt::print(stderr, "\r\033[K{} frames, {:.0f}/s{}", p.frames,
-               static_cast<double>(p.frames) / s, left);
-    std::fflush(stderr);
+    show(fmt::format("{} frames, {:.0f}/s{}", p.frames, static_cast<double>(p.frames) / s, left));
   }
 
  private:
+  /// A terminal that is gone is no reason to stop.
+  static void show(const std::string& text) {
+    const std::string line = "\r\033[K" + text;
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
+    (void)std::fflush(stderr);
+  }
+
   using Clock = std::chrono::steady_clock;
   bool terminal_ = isatty(STDERR_FILENO) != 0;
   bool shown_ = false;
@@ -82,9 +82,10 @@ int run_replay(const ReplayOptions& o) {
     return replay::run(*machine, options, [&](const replay::Progress& p) { line.update(p); });
   }();
   if (!outcome) return fail(outcome.error().text());
-  for (const Error& problem : outcome->problems) fail(problem.text());
-  for (const std::string& note : outcome->notes) fail(note);
-  return outcome->problems.empty() ? 0 : exit_usage;
+  for (const std::string& note : outcome->notes) complain(note);
+  for (const Error& problem : outcome->problems) complain(problem.text());
+  if (!outcome->problems.empty()) return exit_usage;
+  return outcome->all_known ? 0 : exit_undecided;
 }
 
 }  // namespace wayout

@@ -17,11 +17,6 @@
 namespace wayout {
 namespace {
 
-int fail(const std::string& message) {
-  complain(message);
-  return exit_usage;
-}
-
 /// `10.0.0.1`, `10.0.0.1:80`; nothing else.
 struct Target {
   wire::IpAddress address;

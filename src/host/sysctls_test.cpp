@@ -47,6 +47,21 @@ TEST(Sysctls, OwnLinesBeatDefaults) {
   EXPECT_THAT(host.assumed, IsEmpty());
 }
 
+TEST(Sysctls, HowManyErrorsAreSent) {
+  Host host = host_with_devices();
+  ASSERT_TRUE(
+      apply("net.ipv4.icmp_ratelimit = 500\nnet.ipv4.icmp_ratemask = 8\n"
+            "net.ipv4.icmp_msgs_per_sec = 7\nnet.ipv4.icmp_msgs_burst = 3\n"
+            "net.ipv4.ipfrag_time = 5\nnet.ipv4.ipfrag_high_thresh = 0\n",
+            host));
+  EXPECT_EQ(host.ip.icmp_limits.interval_ms, 500);
+  EXPECT_EQ(host.ip.icmp_limits.type_mask, 8U);
+  EXPECT_EQ(host.ip.icmp_limits.global_per_second, 7U);
+  EXPECT_EQ(host.ip.icmp_limits.global_burst, 3U);
+  EXPECT_EQ(host.ip.fragments.time_ms, 5000);
+  EXPECT_EQ(host.ip.fragments.high_thresh_bytes, 0);
+}
+
 TEST(Sysctls, WhoIsAskedForAMac) {
   Host host = host_with_devices();
   ASSERT_TRUE(

@@ -75,7 +75,7 @@ struct AnswerPolicy {
 /// Linux: net/ipv4/route.c ip_error.
 /// Ends: always. IP_INADDRERRORS (forwarding off), IP_INNOROUTES (no route, a rule `unreachable`),
 ///   NOT_SPECIFIED (routes `blackhole`, `prohibit`, `unreachable`).
-/// Not modelled: its rate limit (ip_rt_error_burst).
+/// Not here: how many of its messages are sent (ratelimit.hpp).
 Stop error_route(const Packet& packet, std::vector<IcmpError>& errors);
 
 /// A packet of this host whose TTL is 0 is given the one that its route says, or `default_ttl`.
@@ -108,11 +108,13 @@ struct LocalAnswer {
   std::optional<Packet> reply;         ///< IP packet to send (source and destination set)
   std::optional<IcmpError> error;      ///< ICMP error to send instead
 };
+
 /// What a host answers to a packet delivered to it when no program has to: echo replies, resets,
 /// port and protocol unreachable.
-/// Linux: icmp.c icmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c __udp4_lib_rcv.
-/// Ends: always. Delivered; NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; PKT_TOO_SMALL, NOT_SPECIFIED
-///   (cut short, a broadcast); UNHANDLED_PROTO, INVALID_PROTO (ICMP); IP_NOPROTO.
+/// Linux: icmp.c icmp_rcv, ping.c ping_rcv, igmp.c igmp_rcv, tcp_ipv4.c tcp_v4_send_reset, udp.c
+///   __udp4_lib_rcv.
+/// Ends: always. Delivered; NO_SOCKET; UDP_CSUM, TCP_CSUM, ICMP_CSUM; PKT_TOO_SMALL, IP_INHDR,
+///   NOT_SPECIFIED (cut short, a broadcast); UNHANDLED_PROTO, INVALID_PROTO (ICMP); IP_NOPROTO.
 /// Changes: packet (trimmed to UDP's own length).
 /// Not modelled: protocols beyond TCP, UDP, ICMP and IGMP, which may have a handler; the answers to
 ///   ICMP timestamps; options echoed in answers; what is quoted in an ICMP error.

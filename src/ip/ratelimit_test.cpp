@@ -48,6 +48,14 @@ TEST(IcmpBuckets, ErrorRoutesPayTwice) {
   EXPECT_EQ(count, 2);
 }
 
+TEST(IcmpBuckets, WithoutALimitAMessageStillEmptiesTheBucket) {
+  const IcmpLimits limits{.interval_ms = 0};
+  IcmpBuckets buckets;
+  EXPECT_TRUE(buckets.allow({.type = 3, .code = 3}, peer, false, limits, 100));
+  EXPECT_FALSE(buckets.allow_error_route(peer, limits, 101));
+  EXPECT_TRUE(buckets.allow_error_route(peer, limits, 1101));
+}
+
 TEST(IcmpBuckets, ManyDestinationsShareTheGlobalOne) {
   const IcmpError error{.type = 11};
   const IcmpLimits limits{.interval_ms = 0};

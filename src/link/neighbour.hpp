@@ -63,6 +63,7 @@ struct NeighbourState {
     std::vector<Packet> waiting;     ///< arp_queue
   };
   std::unordered_map<NeighbourKey, Entry> entries;
+  std::vector<NeighbourKey> asked;   ///< entries in which packets wait, or waited, in their order
 };
 
 /// The MAC for a next hop that nobody has to be asked for; none when ARP decides. A NOARP device

@@ -20,6 +20,22 @@ TEST(Chance, ANumberThatStandsForSeveralIsAskedAboutOnce) {
   EXPECT_EQ(chance.asked().size(), 1U);
 }
 
+TEST(Chance, ASearchBeginsWhereItIsExpectedTo) {
+  Chance chance(7);
+  const std::uint16_t drawn = Chance(7).port_offset(1024, 64512);
+  EXPECT_EQ(chance.port_offset(1024, 64512), drawn) << "the same seed";
+  chance.expect({80, 2000, 3000});
+  EXPECT_EQ(chance.port_offset(1024, 64512), 2000 - 1024) << "the first that lies within";
+  EXPECT_EQ(chance.port_offset(1, 511), 79);
+  EXPECT_EQ(chance.port_offset(3000, 1), 0);
+  EXPECT_EQ(chance.port_searches(), 4U);
+  chance.expect({});
+  Chance other(7);
+  (void)other.port_offset(1024, 64512);
+  EXPECT_EQ(chance.port_offset(1024, 64512), other.port_offset(1024, 64512))
+      << "what was expected drew nothing";
+}
+
 TEST(Chance, AnyOtherNumberIsItself) {
   Chance chance{std::vector<std::uint32_t>{}};
   chance.let_stand(5, PortSet{{5, 5}}, Cause::socket());

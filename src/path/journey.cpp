@@ -196,7 +196,9 @@ std::optional<std::int64_t> Journey::next_due() const {
   std::optional<std::int64_t> due;
   for (const auto& place : places_) {
     if (!place) continue;
-    for (const auto& [key, entry] : place->state.neighbours.entries) {
+    const link::NeighbourState& neighbours = place->state.neighbours;
+    for (const link::NeighbourKey& key : neighbours.asked) {
+      const auto& entry = neighbours.entries.at(key);
       if (entry.waiting.empty()) continue;
       const std::int64_t next = entry.asked_ms + entry.requests * ask_again_ms;
       if (!due || next < *due) due = next;
@@ -207,7 +209,12 @@ std::optional<std::int64_t> Journey::next_due() const {
 
 void Journey::ask_again(std::uint32_t host) {
   Stack& here = stack(host);
-  for (auto& [key, entry] : here.state.neighbours.entries) {
+  link::NeighbourState& neighbours = here.state.neighbours;
+  std::erase_if(neighbours.asked, [&](const link::NeighbourKey& key) {
+    return neighbours.entries.at(key).waiting.empty();
+  });
+  for (const link::NeighbourKey& key : neighbours.asked) {
+    auto& entry = neighbours.entries.at(key);
     if (entry.waiting.empty() || entry.asked_ms + entry.requests * ask_again_ms > now_ms_) continue;
     const link::NeighbourParms& parms = here.host.devices[key.device].neighbours;
     if (entry.requests >= parms.mcast_solicit + parms.app_solicit)
@@ -232,6 +239,27 @@ bool Journey::advance(std::int64_t now_ms) {
 std::vector<JourneyEnd> Journey::take_ends() { return std::exchange(ends_, {}); }
 
 std::vector<Departure> Journey::take_departures() { return std::exchange(departures_, {}); }
+
+std::vector<JourneyAssumption> Journey::take_assumptions() {
+  std::vector<JourneyAssumption> taken;
+  for (std::uint32_t host = 0; host < places_.size(); ++host) {
+    if (!places_[host]) continue;
+    for (const Assumption& assumption : places_[host]->stack.assumed)
+      taken.push_back({host, assumption});
+    places_[host]->stack.assumed.clear();
+  }
+  return taken;
+}
+
+void Journey::give_up() {
+  ready_.clear();
+  for (std::uint32_t host = 0; host < places_.size(); ++host) {
+    if (!places_[host]) continue;
+    for (Work& work : places_[host]->stack.work)
+      ends_.push_back({host, host, std::move(work.packet), Stop::end(Fate::undecided, Stage::none)});
+    places_[host]->stack.work.clear();
+  }
+}
 
 const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
   const auto found = std::find_if(ends_.begin(), ends_.end(), [&](const JourneyEnd& e) {

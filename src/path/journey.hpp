@@ -31,6 +31,12 @@ struct Departure {
   Packet frame;
 };
 
+/// What was taken for granted of a packet in one namespace (Stack::assumed).
+struct JourneyAssumption {
+  std::uint32_t host = 0;            ///< whose configuration it is about
+  Assumption assumption;
+};
+
 /// Who answers for the neighbours that are asked for.
 enum class Asking : std::uint8_t {
   at_rest,  ///< nobody outside is there to: settled as soon as nothing moves any more
@@ -57,6 +63,9 @@ class Journey {
   /// device end is a departure.
   [[nodiscard]] std::vector<JourneyEnd> take_ends();
   [[nodiscard]] std::vector<Departure> take_departures();
+  [[nodiscard]] std::vector<JourneyAssumption> take_assumptions();
+  /// After frames went in circles: whatever is still under way ends here, undecided.
+  void give_up();
 
   void listen(std::uint32_t host, const Socket& socket);
   [[nodiscard]] std::uint32_t new_number() { return next_packet_++; }

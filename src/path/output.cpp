@@ -118,6 +118,7 @@ Stop neighbour(Packet& packet, Stack& stack, T& trace) {
   if (entry.waiting.empty()) {
     entry.asked_ms = stack.state.now_ms;
     entry.requests = 0;
+    stack.state.neighbours.asked.push_back({out, wanted});
     ask_neighbour(wanted, packet, entry, stack);
     meet_unmodelled(host::Unmodelled::Family::arp, Hook::output, packet.number, out, stack, trace);
   }

@@ -36,32 +36,46 @@ Replay::Replay(const host::Machine& machine, std::uint64_t seed, std::int64_t st
       start_ns_(start_ns),
       now_ns_(start_ns) {}
 
-/// What happened since the last call goes to the sink.
+/// An end of a frame, or of a copy of it, whose verdict is open.
+void Replay::note(const path::JourneyEnd& end) {
+  const auto found = open_.find(end.packet.number);
+  if (end.host != 0 || found == open_.end()) return;
+  Verdict& verdict = found->second;
+  // Once it has waited, what came of that counts, and not that it waited.
+  if (rank(end.stop) <= rank(verdict.stop) && !waits_for_neighbour(verdict.stop)) return;
+  verdict.stop = end.stop;
+  verdict.cause_host = end.cause_host;
+}
+
+void Replay::decide(std::uint32_t number) {
+  const auto found = open_.find(number);
+  if (found == open_.end() || waits_for_neighbour(found->second.stop)) return;
+  sink_.decided(found->second);
+  open_.erase(found);
+}
+
+/// What happened since the last call goes to the sink. Only what moved is looked at: frames that wait
+/// may be many.
 void Replay::hand_out() {
   for (const path::Departure& d : journey_.take_departures())
     if (d.from.host == 0) sink_.left(d.from.device, now_ns_, d.frame);
+  for (const Step& step : trace_.steps())
+    if (const auto found = open_.find(step.packet); found != open_.end())
+      found->second.steps.push_back(step);
+  trace_.clear();
+  for (const path::JourneyAssumption& a : journey_.take_assumptions())
+    if (const auto found = open_.find(a.assumption.packet); found != open_.end())
+      found->second.unknown.push_back(a);
   const std::vector<path::JourneyEnd> ends = journey_.take_ends();
   sink_.ended(ends);
-  for (const path::JourneyEnd& end : ends) {
-    const auto found = undecided_.find(end.packet.number);
-    if (end.host != 0 || found == undecided_.end()) continue;
-    Verdict& verdict = found->second;
-    // Once it has waited, what came of that counts, and not that it waited.
-    if (rank(end.stop) <= rank(verdict.stop) && !waits_for_neighbour(verdict.stop)) continue;
-    verdict.stop = end.stop;
-    verdict.cause_host = end.cause_host;
-  }
-  for (auto it = undecided_.begin(); it != undecided_.end();) {
-    Verdict& verdict = it->second;
-    verdict.steps.insert(verdict.steps.end(), trace_.steps().begin(), trace_.steps().end());
-    if (waits_for_neighbour(verdict.stop)) {
-      ++it;
-      continue;
-    }
-    sink_.decided(verdict);
-    it = undecided_.erase(it);
-  }
-  trace_.clear();
+  for (const path::JourneyEnd& end : ends) note(end);
+  for (const path::JourneyEnd& end : ends) decide(end.packet.number);
+}
+
+/// Frames in circles are not carried on into the next frame's time.
+bool Replay::come_to_rest(bool at_rest) {
+  if (!at_rest) journey_.give_up();
+  return at_rest;
 }
 
 std::int64_t Replay::virtual_ms(std::int64_t time_ns) const {
@@ -74,19 +88,19 @@ bool Replay::wait_until(std::int64_t time_ns) {
   while (const auto due_ms = journey_.next_due()) {
     if (*due_ms > now_ms) break;
     now_ns_ = std::max(now_ns_, start_ns_ + *due_ms * ns_per_ms);
-    at_rest = journey_.advance(*due_ms) && at_rest;
+    at_rest = come_to_rest(journey_.advance(*due_ms)) && at_rest;
     hand_out();
   }
   now_ns_ = std::max(now_ns_, time_ns);
-  return journey_.advance(now_ms) && at_rest;
+  return come_to_rest(journey_.advance(now_ms)) && at_rest;
 }
 
 bool Replay::receive(DeviceId device, std::int64_t time_ns, Packet frame) {
   bool at_rest = wait_until(time_ns);
   const std::uint32_t number = frame.number = journey_.new_number();
-  undecided_[number] = {.index = next_index_++, .device = device, .packet = number};
+  open_[number] = {.index = next_index_++, .device = device, .packet = number};
   journey_.receive({0, device}, std::move(frame));
-  at_rest = journey_.run() && at_rest;
+  at_rest = come_to_rest(journey_.run()) && at_rest;
   hand_out();
 
   constexpr std::int64_t housekeeping_ms = 1000;
@@ -102,7 +116,10 @@ bool Replay::receive(DeviceId device, std::int64_t time_ns, Packet frame) {
 
 bool Replay::finish() {
   constexpr std::int64_t neighbours_given_up_ns = 10'000 * ns_per_ms;
-  return wait_until(now_ns_ + neighbours_given_up_ns);
+  const bool at_rest = wait_until(now_ns_ + neighbours_given_up_ns);
+  for (const auto& [number, verdict] : open_) sink_.decided(verdict);  // a daemon may be asked longer
+  open_.clear();
+  return at_rest;
 }
 
 }  // namespace wayout::replay

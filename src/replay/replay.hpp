@@ -26,7 +26,8 @@ struct Verdict {
   std::uint32_t cause_host = 0;    ///< whose configuration the cause points into
   Stop stop;
   std::uint32_t packet = 0;        ///< Packet::number in `steps`
-  std::vector<Step> steps;         ///< of this frame and of what was made about it
+  std::vector<Step> steps;         ///< of this frame
+  std::vector<path::JourneyAssumption> unknown;  ///< not modelled or not known: its end is not sure
 };
 
 /// Where a Replay's results go.
@@ -60,7 +61,10 @@ class Replay {
 
  private:
   [[nodiscard]] std::int64_t virtual_ms(std::int64_t time_ns) const;
+  bool come_to_rest(bool at_rest);
   void hand_out();
+  void note(const path::JourneyEnd& end);
+  void decide(std::uint32_t number);
 
   Sink& sink_;
   StepTrace trace_;
@@ -70,7 +74,7 @@ class Replay {
   std::int64_t now_ns_;
   std::int64_t expired_ms_ = 0;     ///< when old connections were looked for last
   std::uint64_t next_index_ = 0;
-  std::unordered_map<std::uint32_t, Verdict> undecided_;  ///< by Packet::number: under way or waiting
+  std::unordered_map<std::uint32_t, Verdict> open_;  ///< by Packet::number: not decided yet
 };
 
 }  // namespace wayout::replay

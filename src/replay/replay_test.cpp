@@ -29,10 +29,14 @@ class Lines : public Sink {
   void decided(const Verdict& verdict) override {
     verdicts.push_back(fmt::format("{} {} {}", verdict.index, stage_name(verdict.stop.stage),
                                    reason_name(verdict.stop.reason)));
+    steps.push_back(verdict.steps.size());
+    unknown += verdict.unknown.size();
   }
   void ended(std::span<const path::JourneyEnd>) override {}
 
   std::vector<std::string> frames, verdicts;
+  std::vector<std::size_t> steps;
+  std::size_t unknown = 0;
 
  private:
   const host::Machine& machine_;
@@ -89,10 +93,67 @@ TEST_F(Router, RulesCountAndConnectionsExpire) {
   EXPECT_EQ(connections, 0U) << "30 s after its only packet it is gone";
 }
 
+TEST_F(Router, AFrameThatWaitsKeepsItsOwnStepsOnly) {
+  in(0, 80);
+  for (int i = 0; i < 50; ++i) in(0.1, 53);
+  EXPECT_TRUE(replay.finish());
+  ASSERT_EQ(lines.verdicts.size(), 51U);
+  EXPECT_EQ(lines.verdicts.back(), "0 neigh_invalidate NEIGH_FAILED");
+  EXPECT_LT(lines.steps.back(), 2 * lines.steps.front());
+}
+
 TEST_F(Router, ATimeThatGoesBackIsThatOfTheLast) {
   in(2, 53);
   in(1, 53);
   EXPECT_EQ(replay.state().now_ms, 2000);
+}
+
+/// Two ports of one bridge that are the ends of one cable.
+TEST(Replay, FramesInCirclesEndAndTheNextIsAnother) {
+  const host::Machine machine = host::TestMachine(R"(
+-- host/ip-addr.txt --
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+2: br0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500
+    link/ether 02:00:00:00:00:07 brd ff:ff:ff:ff:ff:ff
+    bridge forward_delay 1500 hello_time 200 max_age 2000 ageing_time 30000 stp_state 0
+3: a@b: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br0
+    link/ether 02:00:00:00:00:08 brd ff:ff:ff:ff:ff:ff
+    veth
+    bridge_slave state forwarding
+4: b@a: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br0
+    link/ether 02:00:00:00:00:09 brd ff:ff:ff:ff:ff:ff
+    veth
+    bridge_slave state forwarding
+5: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 master br0
+    link/ether 02:00:00:00:00:0a brd ff:ff:ff:ff:ff:ff
+    bridge_slave state forwarding
+)").read();
+  Lines lines(machine);
+  Replay replay(machine, 1, start_ns, lines);
+  const auto frame = wire::make_arp(wire::ArpHeader::request, client_mac, wire::MacAddress::broadcast(),
+                                    client_mac, client, {}, server);
+  const DeviceId eth0 = machine.hosts[0].devices.find("eth0");
+  EXPECT_FALSE(replay.receive(eth0, start_ns, Packet::from_frame(frame)));
+  EXPECT_EQ(lines.verdicts.size(), 1U);
+  EXPECT_TRUE(replay.wait_until(start_ns + second_ns)) << "nothing of it goes on";
+}
+
+TEST(Replay, WhatIsNotModelledIsKeptWithItsFrame) {
+  const host::Machine machine =
+      test_router().set("host/iptables-save.txt", R"(*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+[0:0] -A FORWARD -m u32 --u32 "0x0=0x1" -j DROP
+COMMIT
+)").read();
+  Lines lines(machine);
+  Replay replay(machine, 1, start_ns, lines);
+  EXPECT_TRUE(replay.receive(2, start_ns, Packet::from_frame(question(80))));
+  EXPECT_TRUE(replay.finish());
+  EXPECT_EQ(lines.verdicts.size(), 1U);
+  EXPECT_EQ(lines.unknown, 1U);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <set>
 #include <system_error>
 
 #include "conntrack/listing.hpp"
@@ -16,6 +17,7 @@
 #include "replay/merge.hpp"
 #include "replay/replay.hpp"
 #include "why/json.hpp"
+#include "why/words.hpp"
 #include "wire/craft.hpp"
 
 namespace wayout::replay {
@@ -80,15 +82,18 @@ class Results : public Sink {
   void decided(const Verdict& verdict) override;
   void ended(std::span<const path::JourneyEnd>) override {}
   [[nodiscard]] Result<void> finish(const host::State& state);
+  [[nodiscard]] std::vector<std::string> notes() const;
 
  private:
   [[nodiscard]] const host::Host& host() const { return machine_.hosts[0]; }
   [[nodiscard]] nlohmann::ordered_json steps_of(const Verdict& verdict) const;
+  [[nodiscard]] nlohmann::ordered_json unknown_of(const Verdict& verdict);
 
   const host::Machine& machine_;
   const Options& options_;
   std::map<DeviceId, io::CaptureWriter> captures_;
   TextFile verdicts_;
+  std::map<std::string, std::uint64_t> unknown_;  ///< how many frames met it
 };
 
 Result<void> Results::begin() {
@@ -118,6 +123,22 @@ nlohmann::ordered_json Results::steps_of(const Verdict& verdict) const {
   return steps;
 }
 
+/// What this frame met and what is not known of it, each once; counted for the notes.
+nlohmann::ordered_json Results::unknown_of(const Verdict& verdict) {
+  std::set<std::string> texts;
+  for (const path::JourneyAssumption& a : verdict.unknown)
+    texts.insert(why::unknown_line(machine_.hosts[a.host], a.assumption.by));
+  for (const std::string& text : texts) ++unknown_[text];
+  return texts;
+}
+
+std::vector<std::string> Results::notes() const {
+  std::vector<std::string> lines;
+  for (const auto& [text, frames] : unknown_)
+    lines.push_back(fmt::format("not modelled, or not known: {} ({} frames)", text, frames));
+  return lines;
+}
+
 void Results::decided(const Verdict& verdict) {
   nlohmann::ordered_json line{{"index", verdict.index},
                               {"device", host().devices[verdict.device].name},
@@ -127,6 +148,10 @@ void Results::decided(const Verdict& verdict) {
   const bool has_cause = verdict.stop.cause.kind() != CauseKind::none;
   line["cause"] = has_cause ? why::cause_json(machine_.hosts[verdict.cause_host], verdict.stop.cause)
                             : nlohmann::ordered_json();
+  if (!verdict.unknown.empty()) {
+    line["fate"] = fate_word(Fate::undecided);
+    line["unknown"] = unknown_of(verdict);
+  }
   if (options_.explain) line["steps"] = steps_of(verdict);
   verdicts_.write(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
@@ -252,7 +277,9 @@ Result<Outcome> run(const host::Machine& machine, const Options& options,
   }
   if (outcome.frames != 0) replay.finish();
   outcome.problems.insert(outcome.problems.end(), merge.problems().begin(), merge.problems().end());
-  outcome.notes = notes_of(options.inputs, cut);
+  outcome.notes = results.notes();
+  outcome.all_known = outcome.notes.empty();
+  for (std::string& note : notes_of(options.inputs, cut)) outcome.notes.push_back(std::move(note));
   if (auto finished = results.finish(replay.state()); !finished) return finished.error();
   return outcome;
 }

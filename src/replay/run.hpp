@@ -41,6 +41,8 @@ struct Outcome {
   std::vector<Error> problems;
   /// What makes results less than sure.
   std::vector<std::string> notes;
+  /// False: something that frames met is not modelled or not known; notes and verdicts name it.
+  bool all_known = true;
 };
 
 /// Fails, with nothing written, at a device that is not there, a capture that cannot be read, a

@@ -115,6 +115,25 @@ TEST_F(Run, WhatComesBeforeACutIsProcessedAndToldOf) {
   EXPECT_THAT(text("iptables-save.txt"), HasSubstr("[4:280] -A FORWARD"));
 }
 
+TEST_F(Run, WhatIsNotModelledIsNamed) {
+  machine = test_router().set("host/iptables-save.txt", R"(*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+[0:0] -A FORWARD -p udp -m u32 --u32 "0x0=0x1" -j DROP
+COMMIT
+)").read();
+  const auto outcome = run({{"in0", capture({question(80), question(81)})}});
+  ASSERT_TRUE(outcome) << outcome.error().text();
+  EXPECT_FALSE(outcome->all_known);
+  ASSERT_EQ(outcome->notes.size(), 1U);
+  EXPECT_THAT(outcome->notes[0], AllOf(HasSubstr("-m u32"), HasSubstr("(2 frames)")));
+  for (const auto& verdict : verdicts()) {
+    EXPECT_EQ(verdict["fate"], "undecided");
+    EXPECT_THAT(verdict["unknown"][0].get<std::string>(), HasSubstr("-m u32"));
+  }
+}
+
 TEST_F(Run, FramesThatAreNotWholeAreToldOf) {
   const std::string path = capture({question(53)});
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);

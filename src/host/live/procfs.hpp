@@ -12,8 +12,8 @@ namespace wayout::host::live {
 /// may not be read.
 [[nodiscard]] std::string read_proc(const std::string& path);
 
-/// All of net.ipv4 (of neigh what is read; without route), net.bridge and net.netfilter, into host.sysctls, by
-/// the names that `sysctl -a` gives them.
+/// All of net.ipv4 (of neigh what is read; without route), net.bridge and net.netfilter, into
+/// host.sysctls, by the names that `sysctl -a` gives them.
 void read_sysctl_files(Host& host);
 
 }  // namespace wayout::host::live
