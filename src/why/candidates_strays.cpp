@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "why/candidates.hpp"
+#include "why/hops.hpp"
 
 namespace wayout::why {
 namespace {
@@ -74,15 +75,6 @@ Changes with_lost_address(const Scene& s, DeviceId bridge, const wire::IpAddress
   return out;
 }
 
-/// The device by which the question came into this host.
-DeviceId came_in_by(const Scene& s, std::uint32_t host) {
-  for (const Step& step : s.account.steps)
-    if (step.host == host && step.packet == s.account.legs.front().packet &&
-        step.did == Did::source_validated)
-      return step.device;
-  return no_device;
-}
-
 /// A table of its own with a default route by this device.
 std::optional<std::uint32_t> table_by(const host::Host& host, DeviceId device) {
   for (const route::FibTable& table : host.fib.tables) {
@@ -142,7 +134,7 @@ Changes for_answer_as_it_came(const Scene& s) {
     if (step.packet != s.account.legs.back().packet || step.did != Did::routed ||
         step.by.kind() != CauseKind::route)
       continue;
-    const DeviceId ingress = came_in_by(s, step.host);
+    const DeviceId ingress = came_in_by(s.account, step.host);
     if (ingress == no_device || ingress == step.device) continue;
     const host::Host& h = s.machine.hosts[step.host];
     std::uint32_t first = 101;  // a rule in front of all that look elsewhere

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "why/candidates.hpp"
+#include "why/hops.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::why {
@@ -242,15 +243,6 @@ Changes for_main_in_front(const Scene& s, const Step& step, std::uint32_t prefer
   return out;
 }
 
-/// The layer-3 device by which the question came into a host.
-DeviceId came_in_by(const Scene& s, std::uint32_t host) {
-  for (const Step& step : s.account.steps)
-    if (step.host == host && step.packet == s.account.legs.front().packet &&
-        step.did == Did::source_validated)
-      return step.device;
-  return no_device;
-}
-
 }  // namespace
 
 Changes for_other_table(const Scene& s) {
@@ -265,7 +257,7 @@ Changes for_other_table(const Scene& s) {
     if (table == route::table_main || table == route::table_local || preference == 0) continue;
     const std::size_t before = out.size();
     for (Change& c : for_main_in_front(s, step, preference)) out.push_back(std::move(c));
-    const DeviceId ingress = came_in_by(s, step.host);
+    const DeviceId ingress = came_in_by(s.account, step.host);
     if (!s.back() || !s.account.seen || ingress == no_device || ingress == step.device) continue;
     const bool is_needed = out.size() == before;  // else it takes more from the table than is asked
     for (const wire::IpAddress& from : {s.account.seen->destination, s.account.asked.destination}) {

@@ -28,4 +28,12 @@ std::vector<Hop> hops_of(const host::Machine& machine, const Account& account,
   return hops;
 }
 
+DeviceId came_in_by(const Account& account, std::uint32_t host) {
+  for (const Step& step : account.steps)
+    if (step.host == host && step.packet == account.legs.front().packet &&
+        step.did == Did::source_validated)
+      return step.device;
+  return no_device;
+}
+
 }  // namespace wayout::why

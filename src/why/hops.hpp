@@ -19,4 +19,7 @@ struct Hop {
 [[nodiscard]] std::vector<Hop> hops_of(const host::Machine& machine, const Account& account,
                                        std::uint32_t packet);
 
+/// The layer-3 device by which the question came into a host; no_device: it did not.
+[[nodiscard]] DeviceId came_in_by(const Account& account, std::uint32_t host);
+
 }  // namespace wayout::why

@@ -1,22 +1,18 @@
-#include <fcntl.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
-#include <optional>
 #include <sstream>
 #include <thread>
 
 #include "conntrack/listing.hpp"
 #include "conversation.hpp"
 #include "namespace.hpp"
+#include "tap.hpp"
 #include "wire/craft.hpp"
 #include "wire/headers.hpp"
 
@@ -24,46 +20,6 @@ namespace wayout::conversation {
 namespace {
 
 constexpr wire::MacAddress router_mac{{2, 0, 0, 0, 0, 1}}, outside_mac{{2, 0, 0, 0, 0, 0x11}};
-
-/// One end of a TAP device: what is written arrives at the device, what it sends is read.
-class Tap {
- public:
-  explicit Tap(const char* name) : fd_(open("/dev/net/tun", O_RDWR | O_NONBLOCK)) {
-    ifreq request{};
-    std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-    request.ifr_flags = IFF_TAP | IFF_NO_PI;
-    if (fd_ >= 0 && ioctl(fd_, TUNSETIFF, &request) != 0) {
-      close(fd_);
-      fd_ = -1;
-    }
-  }
-  ~Tap() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Tap(const Tap&) = delete;
-  Tap& operator=(const Tap&) = delete;
-
-  [[nodiscard]] bool ok() const { return fd_ >= 0; }
-  void write_frame(const std::vector<std::uint8_t>& frame) const {
-    if (write(fd_, frame.data(), frame.size()) < 0) std::perror("tap");
-  }
-  /// The next IPv4 packet that the device has sent; what is no IPv4 is passed over. A frame is
-  /// handed on within write(), so that nothing has to be waited for.
-  [[nodiscard]] std::optional<std::vector<std::uint8_t>> read_packet() const {
-    std::array<std::uint8_t, 4096> frame;
-    for (;;) {
-      const ssize_t size = read(fd_, frame.data(), frame.size());
-      if (size < static_cast<ssize_t>(sizeof(wire::EthernetHeader))) return std::nullopt;
-      const std::span<const std::uint8_t> bytes(frame.data(), static_cast<std::size_t>(size));
-      if (wire::header_at<wire::EthernetHeader>(bytes)->type != wire::ethertype::ipv4) continue;
-      const auto ip = bytes.subspan(sizeof(wire::EthernetHeader));
-      return std::vector<std::uint8_t>(ip.begin(), ip.end());
-    }
-  }
-
- private:
-  int fd_;
-};
 
 /// conntrack -S of this namespace, summed over processors.
 std::map<std::string, std::uint64_t> statistics() {
@@ -160,11 +116,12 @@ class KernelRouter : public Router {
   }
 
   Answer packet(bool from_client, const std::vector<std::uint8_t>& ip) override {
-    const Tap& from = from_client ? client_ : server_;
+    const kernel::Tap& from = from_client ? client_ : server_;
     const auto before = statistics();
     while (client_.read_packet() || server_.read_packet()) {
     }
-    from.write_frame(wire::make_frame(outside_mac, router_mac, wire::ethertype::ipv4, ip));
+    if (!from.write_frame(wire::make_frame(outside_mac, router_mac, wire::ethertype::ipv4, ip)))
+      std::perror("tap");
     Answer answer;
     auto left = server_.read_packet();
     if (!left) left = client_.read_packet();
@@ -199,7 +156,7 @@ class KernelRouter : public Router {
   }
 
   int listing_delay_ms_;
-  Tap client_, server_;
+  kernel::Tap client_, server_;
 };
 
 }  // namespace

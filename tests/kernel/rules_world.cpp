@@ -19,6 +19,7 @@
 
 #include "conntrack/listing.hpp"
 #include "host/finish.hpp"
+#include "iptables.hpp"
 #include "namespace.hpp"
 #include "netfilter/print.hpp"
 #include "netfilter/read.hpp"
@@ -82,10 +83,6 @@ void stop_checksum_offload(int socket, const char* device) {
   request.ifr_data = reinterpret_cast<char*>(&off);
   if (ioctl(socket, SIOCETHTOOL, &request) != 0)
     throw std::runtime_error(fmt::format("{} keeps its checksum offload", device));
-}
-
-const char* tool(netfilter::Backend backend) {
-  return backend == netfilter::Backend::nft ? "iptables-nft" : "iptables-legacy";
 }
 
 void forget_ports(std::uint8_t protocol, std::span<std::uint8_t> transport);
@@ -165,14 +162,6 @@ host::Host make_host() {
   return host;
 }
 
-std::string without_comments(const std::string& text) {
-  std::istringstream lines(text);
-  std::string kept;
-  for (std::string line; std::getline(lines, line);)
-    if (!line.starts_with('#')) kept += line + "\n";
-  return kept;
-}
-
 /// `udp      17 29 src=…` → `udp 17 src=…`, `… use=1` → `…`.
 std::string without_time(const std::string& line) {
   std::istringstream words(line.substr(0, line.find(" use=")));
@@ -216,7 +205,7 @@ std::string KernelRouter::load(const RulesText& rules) {
   const std::string file = fmt::format("/tmp/wayout-rules-{}", getpid());
   std::ofstream(file) << rules.text;
   const std::string said =
-      output_of(fmt::format("{}-restore -c {} 2>&1", tool(rules.backend), file));
+      output_of(fmt::format("{}-restore -c {} 2>&1", iptables_name(rules.backend), file));
   std::remove(file.c_str());
   return said;
 }
@@ -224,7 +213,7 @@ std::string KernelRouter::load(const RulesText& rules) {
 std::string KernelRouter::saved(netfilter::Backend backend, const std::string& expected) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    std::string text = without_comments(output_of(fmt::format("{}-save -c 2>/dev/null", tool(backend))));
+    std::string text = saved_rules(backend);
     if (text == expected || expected.empty() || std::chrono::steady_clock::now() > deadline)
       return text;
     std::this_thread::sleep_for(5ms);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "conntrack/tuple.hpp"
+#include "iptables.hpp"
 #include "listed.hpp"
 #include "netfilter/print.hpp"
 #include "wire/headers.hpp"
@@ -63,10 +64,8 @@ Observed EngineHost::finish(std::int64_t at_ms) {
   state.connections.expire(state.now_ms);
   const host::Host& host = machine_.hosts[0];
   const auto counted = netfilter::counted(host.netfilter, state.rules);
-  for (const netfilter::Ruleset& ruleset : counted) {
-    const bool nft = ruleset.backend == netfilter::Backend::nft;
-    observed_.rules[nft ? "iptables-nft" : "iptables-legacy"] = netfilter::print_save(ruleset, true);
-  }
+  for (const netfilter::Ruleset& ruleset : counted)
+    observed_.rules[kernel::iptables_name(ruleset.backend)] = netfilter::print_save(ruleset, true);
   state.connections.for_each([&](ConnectionId, const conntrack::Connection& connection) {
     if (connection.expires_ms > state.now_ms)
       observed_.connections.push_back(listed(connection, state.now_ms));

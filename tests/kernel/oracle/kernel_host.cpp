@@ -11,6 +11,7 @@
 #include "conntrack/listing.hpp"
 #include "host/finish.hpp"
 #include "host/live/namespace_reader.hpp"
+#include "iptables.hpp"
 #include "listed.hpp"
 #include "namespace.hpp"
 #include "wire/headers.hpp"
@@ -19,10 +20,6 @@ namespace wayout::oracle {
 namespace {
 
 constexpr std::string_view sysctl_word = "sysctl ", ip_word = "ip ";
-
-const char* tool(netfilter::Backend backend) {
-  return backend == netfilter::Backend::nft ? "iptables-nft" : "iptables-legacy";
-}
 
 /// What `input` makes the command say against it.
 std::string complaint(const std::string& command, const std::string& input) {
@@ -35,14 +32,6 @@ std::string complaint(const std::string& command, const std::string& input) {
   std::string said = kernel::output_of(fmt::format("{} <{} 2>&1 >/dev/null", command, path));
   std::remove(path);
   return said;
-}
-
-std::string without_comments(const std::string& text) {
-  std::istringstream lines(text);
-  std::string kept;
-  for (std::string line; std::getline(lines, line);)
-    if (!line.starts_with('#')) kept += line + "\n";
-  return kept;
 }
 
 /// A device that has just got an address tells the groups that it is in, when it likes; so does IPv6.
@@ -102,7 +91,7 @@ void KernelHost::set_up(const Scenario& scenario) {
 }
 
 void KernelHost::load(const RulesText& rules) {
-  const std::string said = complaint(fmt::format("{}-restore -c", tool(rules.backend)), rules.text);
+  const std::string said = complaint(fmt::format("{}-restore -c", kernel::iptables_name(rules.backend)), rules.text);
   if (!said.empty()) problem_ = said;
 }
 
@@ -133,8 +122,7 @@ void KernelHost::send(const InputFrame& frame) {
 Observed KernelHost::finish() {
   if (!observed_.frames.empty()) collect(observed_.frames.back());
   for (const netfilter::Ruleset& ruleset : machine_.hosts[0].netfilter.rulesets) {
-    const char* name = tool(ruleset.backend);
-    observed_.rules[name] = without_comments(kernel::output_of(fmt::format("{}-save -c", name)));
+    observed_.rules[kernel::iptables_name(ruleset.backend)] = kernel::saved_rules(ruleset.backend);
   }
   std::ifstream file("/proc/thread-self/net/nf_conntrack");
   std::ostringstream text;
