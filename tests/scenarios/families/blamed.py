@@ -2,7 +2,7 @@
 more, the outside that does not mend what the host has wrong, a rule that catches the server's own question."""
 
 from harness.scenario import RULES, ask, cause, dies, rule, scenario, sysctl
-from harness.topology import C2, DOCKERED, HOST, NATTED, ONE, PAIR, UPLINK2, WEB, container
+from harness.topology import C2, DOCKERED, HOST, NATTED, ONE, PAIR, UPLINK2, WEB, container, pod
 
 OUTSIDE = ask("c1", "198.51.100.1:80", server="o")
 FAR = ask("c1", "203.0.113.80:80", server="w")
@@ -109,16 +109,7 @@ for name, match in (("", "-i br0"), ("-of-a-network", "-s 10.1.0.0/24")):
 
 # Two faults that do not know of each other: the first is named.
 
-ROUTED = """
-namespace {name}
-cable {name}/eth0 h/{device}
-h: sysctl -qw net.ipv4.conf.{device}.proxy_arp=1 net.ipv4.conf.{device}.rp_filter=1 net.ipv4.neigh.{device}.proxy_delay=0
-h: ip route add {address}/32 dev {device} scope link
-{name}: ip addr add {address}/32 dev eth0
-{name}: ip route add 169.254.1.1 dev eth0 scope link
-{name}: ip route add default via 169.254.1.1 dev eth0
-"""
-CALICO = [HOST, ROUTED.format(name="a", address="192.168.7.2", device="calia"), ROUTED.format(name="b", address="192.168.7.3", device="calib"),
+CALICO = [HOST, pod("a", "192.168.7.2", "calia"), pod("b", "192.168.7.3", "calib"),
           "h: ip route add blackhole 192.168.7.0/26 proto 80"]
 scenario("calico-route-lost-and-policy", "The asking pod's /32 is lost, so the block's blackhole answers for it; a policy drops, too.",
          [*CALICO, "h: ip route del 192.168.7.2/32", "h: iptables -A FORWARD -o calib -p tcp -m conntrack --ctstate NEW -j DROP"],

@@ -1,17 +1,10 @@
 """The answer leaves the host by another device than the question came in by: the host's route is to blame, whoever ends it."""
 
 from harness.scenario import RULES, ask, cause, dies, scenario, works
-from harness.topology import NATTED
+from harness.topology import NATTED, VPN
 
 PUBLISH = "h: iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80"
-# tun0 leads to `v`, the far end of a VPN; a client `cl` of the Internet is behind the outside's router.
-VPN = """
-namespace v
-cable h/tun0 v/tun0
-h: ip addr add 10.8.0.6/24 dev tun0
-v: ip addr add 10.8.0.1/24 dev tun0
-v: ip addr add 10.50.0.53/32 dev lo
-"""
+# A client `cl` of the Internet is behind the outside's router.
 CLIENT = """
 namespace cl
 cable cl/eth0 o/cl

@@ -1,6 +1,7 @@
 """Hosts as routers: VPN clients, policy tables, routed networks, addresses they answer for, nodes of a cluster."""
 
 from harness.scenario import ask, cause, dies, scenario, works
+from harness.topology import VPN, pod
 
 
 def ct(name, address, bridge, plen=16, gateway=None):
@@ -39,13 +40,6 @@ WEB = HOST + bridge("docker0", "172.17.0.1/16") + ct("web", "172.17.0.2", "docke
 MASQ = "h: iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"
 DNAT = "h: iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80"
 OUT = ask("web", "203.0.113.1:443", server="o")
-VPN = """
-namespace v
-cable h/tun0 v/tun0
-h: ip addr add 10.8.0.6/24 dev tun0
-v: ip addr add 10.8.0.1/24 dev tun0
-v: ip addr add 10.50.0.53/32 dev lo
-"""
 
 # A policy table for the VPN that knows its default only. The fix must not take the VPN away.
 
@@ -211,18 +205,6 @@ scenario("host-gw-route-back-lost", "The other node lost its route to our pods: 
 scenario("host-gw-node-renumbered", "Our route names an address that the other node does not have any more.",
          [NODES, "h: ip route replace 10.244.2.0/24 via 192.168.50.99"], TO_POD, dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"),
          cause("neighbour", "route"), fix="must", fixed="h: ip route replace 10.244.2.0/24 via 192.168.50.12")
-
-def pod(name, address, device):
-    return f"""
-namespace {name}
-cable {name}/eth0 h/{device}
-h: sysctl -qw net.ipv4.conf.{device}.proxy_arp=1 net.ipv4.conf.{device}.rp_filter=1 net.ipv4.neigh.{device}.proxy_delay=0
-h: ip route add {address}/32 dev {device} scope link
-{name}: ip addr add {address}/32 dev eth0
-{name}: ip route add 169.254.1.1 dev eth0 scope link
-{name}: ip route add default via 169.254.1.1 dev eth0
-"""
-
 
 VPC = """
 namespace h o

@@ -33,6 +33,19 @@ h: ip link set veth{name} master {bridge}
 """
 
 
+def pod(name, address, device):
+    """A namespace with a /32 on a cable of its own, as calico and a cloud's plugins make it: the host answers ARP for everybody."""
+    return f"""
+namespace {name}
+cable {name}/eth0 h/{device}
+h: sysctl -qw net.ipv4.conf.{device}.proxy_arp=1 net.ipv4.conf.{device}.rp_filter=1 net.ipv4.neigh.{device}.proxy_delay=0
+h: ip route add {address}/32 dev {device} scope link
+{name}: ip addr add {address}/32 dev eth0
+{name}: ip route add 169.254.1.1 dev eth0 scope link
+{name}: ip route add default via 169.254.1.1 dev eth0
+"""
+
+
 C1 = container("c1", "10.1.0.2")
 C2 = container("c2", "10.1.0.3")
 
@@ -117,4 +130,13 @@ DOCKERED = ONE + DOCKER
 # The kernel takes up to a second to act on a lost carrier; a neighbour that is asked for meanwhile is forgotten.
 NO_CARRIER = """
 h: for i in $(seq 20); do if ip -br link show {device} | grep -q DOWN; then break; fi; sleep 0.1; done
+"""
+
+# A VPN: tun0 leads to its far end `v`, where 10.50.0.53 is a server.
+VPN = """
+namespace v
+cable h/tun0 v/tun0
+h: ip addr add 10.8.0.6/24 dev tun0
+v: ip addr add 10.8.0.1/24 dev tun0
+v: ip addr add 10.50.0.53/32 dev lo
 """
