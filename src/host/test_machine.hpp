@@ -89,6 +89,12 @@ class TestMachine {
 
   /// The machine, read. Aborts with the reader's message where a file cannot be read.
   [[nodiscard]] Machine read() const {
+    Result<Machine> machine = try_read();
+    if (!machine) stop(machine.error().text());
+    return std::move(*machine);
+  }
+  /// Fails with the reader's message.
+  [[nodiscard]] Result<Machine> try_read() const {
     snapshot::TestFolder folder;
     snapshot::Manifest manifest;
     for (const auto& [name, text] : files_) {
@@ -99,9 +105,7 @@ class TestMachine {
         manifest.namespaces.push_back({.name = space, .folder = space});
     }
     folder.write("manifest.json", snapshot::print_manifest(manifest));
-    Result<Machine> machine = snapshot::read(folder.path());
-    if (!machine) stop(machine.error().text());
-    return std::move(*machine);
+    return snapshot::read(folder.path());
   }
 
  private:
