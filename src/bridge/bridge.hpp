@@ -30,6 +30,7 @@ struct FdbEntry {
   wire::IpAddress remote;            ///< VXLAN: where it lives
   std::uint32_t remote_vni = 0;
   std::uint16_t remote_port = 0;
+  DeviceId remote_via = no_device;   ///< `via`: by this device only, of the same namespace
 };
 
 /// One line of `bridge vlan`.

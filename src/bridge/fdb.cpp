@@ -35,7 +35,8 @@ void add_remotes(const Config& config, const link::Devices& devices, State& stat
     const link::VxlanOptions& options = devices[entry.port].vxlan;
     State::Remotes& remotes = state.vxlan[{entry.port, 0, entry.mac}];
     remotes.list.push_back({entry.remote, entry.remote_vni != 0 ? entry.remote_vni : options.vni,
-                            entry.remote_port != 0 ? entry.remote_port : options.port});
+                            entry.remote_port != 0 ? entry.remote_port : options.port,
+                            entry.remote_via});
     remotes.is_static = entry.is_static || entry.local;
   }
   for (DeviceId id = 1; id < devices.size(); ++id) {
@@ -43,7 +44,8 @@ void add_remotes(const Config& config, const link::Devices& devices, State& stat
     if (devices[id].kind != link::DeviceKind::vxlan || !options.remote.is_set()) continue;
     state.vxlan.try_emplace(
         {id, 0, {}},
-        State::Remotes{.list = {{options.remote, options.vni, options.port}}, .is_static = true});
+        State::Remotes{.list = {{options.remote, options.vni, options.port, devices[id].lower}},
+                       .is_static = true});
   }
 }
 

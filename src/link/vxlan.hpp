@@ -18,6 +18,7 @@ struct VxlanRemote {
   wire::IpAddress address;
   std::uint32_t vni = 0;
   std::uint16_t port = 0;  ///< UDP destination, host order
+  DeviceId via = no_device;  ///< the datagram leaves by this device, whatever the routes say
   bool operator==(const VxlanRemote&) const = default;
 };
 

@@ -88,6 +88,7 @@ enum class DropReason : std::uint8_t {
   X(veth_xmit, "veth_xmit")                                                                       \
   X(vlan_dev_hard_start_xmit, "vlan_dev_hard_start_xmit")                                         \
   X(macvlan_queue_xmit, "macvlan_queue_xmit")                                                     \
+  X(vxlan_xmit_one, "vxlan_xmit_one")                                                             \
   X(vxlan_xmit, "vxlan_xmit")                                                                     \
   X(skb_tunnel_check_pmtu, "skb_tunnel_check_pmtu")                                               \
   X(vxlan_rcv, "vxlan_rcv")                                                                       \

@@ -79,11 +79,20 @@ Stop unwrap_for(std::uint32_t host, const Packet& packet, Stack& stack, T& trace
   return Stop::end(Fate::forwarded, Stage::vxlan_rcv);
 }
 
+/// The tunnel's own look for the way to the other end. One that leads into the tunnel itself is none.
+/// Linux: net/ipv4/udp_tunnel_core.c udp_tunnel_dst_lookup.
+template <Trace T>
+Stop route_tunnel(Packet& outer, DeviceId tunnel, Stack& stack, T& trace) {
+  Stop stop = route_out(outer, stack, trace);
+  if (!stop && outer.routing.egress == tunnel)
+    stop = Stop::drop(Stage::vxlan_xmit_one, DropReason::IP_OUTNOROUTES, outer.routing.by);
+  if (stop) stop.stage = Stage::vxlan_xmit_one;
+  return stop;
+}
+
 /// The longest IPv4 packet that goes through this tunnel in one piece: what the outer packet's route
-/// takes, less what is put around it. Nothing when the outer packet finds no way.
-std::optional<std::uint32_t> room_in_tunnel(Packet outer, Stack& stack) {
-  NoTrace quiet;
-  if (route_out(outer, stack, quiet)) return std::nullopt;
+/// takes, less what is put around it.
+std::uint32_t room_in_tunnel(const Packet& outer, const Stack& stack) {
   const std::uint32_t mtu = outer.routing.mtu_bytes != 0
                                 ? outer.routing.mtu_bytes
                                 : stack.host.devices[outer.routing.egress].mtu_bytes;
@@ -97,9 +106,8 @@ std::optional<std::uint32_t> room_in_tunnel(Packet outer, Stack& stack) {
 Stop refuse_too_big(const Packet& packet, const Packet& outer, Stack& stack) {
   const link::Device& device = stack.host.devices[packet.device];
   if (!device.port || packet.ethertype != wire::ethertype::ipv4) return Stop::go_on();
-  const std::optional<std::uint32_t> room = room_in_tunnel(outer, stack);
-  if (!room) return Stop::go_on();
-  const auto error = link::tunnel_too_big(packet, *room);
+  const std::uint32_t room = room_in_tunnel(outer, stack);
+  const auto error = link::tunnel_too_big(packet, room);
   if (!error) return Stop::go_on();
   Packet answer = packet;  // what was learned about the offender stays with it
   answer.number = stack.next_packet++;
@@ -107,7 +115,7 @@ Stop refuse_too_big(const Packet& packet, const Packet& outer, Stack& stack) {
   answer.set_frame(*error);
   stack.work.push_back({Work::Kind::receive, std::move(answer)});
   return Stop::drop(Stage::skb_tunnel_check_pmtu, DropReason::PKT_TOO_BIG,
-                    Cause::mtu(packet.device, *room));
+                    Cause::mtu(packet.device, room));
 }
 
 }  // namespace
@@ -137,7 +145,7 @@ Stop unwrap(const Packet& packet, Stack& stack, T& trace) {
 }
 
 template <Trace T>
-Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
+Stop transmit_vxlan(Packet& packet, Stack& stack, T& trace) {
   const link::Device& device = stack.host.devices[packet.device];
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(packet.frame());
   const std::vector<link::VxlanRemote> remotes =
@@ -150,21 +158,25 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T&) {
   if (!carrier)
     return Stop::end(Fate::undecided, Stage::vxlan_xmit,
                      Cause::on_device(DeviceCause::no_peer, packet.device));
-  Stop refused;
+  Stop lost;
   for (const link::VxlanRemote& remote : remotes) {
     Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
     outer.number = packet.number;
     outer.local = true;
-    outer.bound = device.lower;
-    if (*carrier != stack.number)
+    if (*carrier != stack.number) {
       stack.handovers.push_back({Handover::How::to_carrier, self, {*carrier, no_device},
                                  std::move(outer)});
-    else if (Stop stop = refuse_too_big(packet, outer, stack))
-      refused = stop;
+      continue;
+    }
+    outer.bound = remote.via;
+    if (Stop stop = route_tunnel(outer, packet.device, stack, trace))
+      lost = stop;
+    else if (Stop too_big = refuse_too_big(packet, outer, stack))
+      lost = too_big;
     else
       stack.work.push_back({Work::Kind::send, std::move(outer)});
   }
-  return refused ? refused : Stop::end(Fate::forwarded, Stage::vxlan_xmit);
+  return lost ? lost : Stop::end(Fate::forwarded, Stage::vxlan_xmit);
 }
 
 #define WAYOUT_INSTANTIATE(T)                          \

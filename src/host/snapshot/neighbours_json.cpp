@@ -47,6 +47,7 @@ void read_fdb_entry(const JsonObject& object, Host& host, DeviceBook& book) {
   entry.remote = object.parsed("dst", wire::IpAddress::parse, wire::IpAddress{});
   entry.remote_port = object.number<std::uint16_t>("port").value_or(0);
   entry.remote_vni = object.number<std::uint32_t>("vni").value_or(0);
+  entry.remote_via = book.find(object.text("viaIf"));
   if (is_bridge_or_vxlan_entry(entry, host)) host.bridging.fdb.push_back(entry);
 }
 

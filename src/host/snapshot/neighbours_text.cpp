@@ -46,6 +46,7 @@ void read_fdb_entry(Words& words, Host& host, DeviceBook& book) {
     if (word == "dst") entry.remote = words.parsed(word, wire::IpAddress::parse);
     if (word == "port") entry.remote_port = words.number_after<std::uint16_t>(word);
     if (word == "vni") entry.remote_vni = words.number_after<std::uint32_t>(word);
+    if (word == "via") entry.remote_via = book.find(words.value(word));
     if (word == "permanent") permanent = true;
     if (word == "static") entry.is_static = true;
     if (word == "sticky") entry.sticky = true;
