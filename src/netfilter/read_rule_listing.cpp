@@ -1,7 +1,9 @@
 // `iptables -S`.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "netfilter/prompt.hpp"
@@ -14,12 +16,20 @@
 namespace wayout::netfilter {
 namespace {
 
+/// `-A FORWARD -m conntrac`: nothing decides, and what is asked for is no match that is known.
+bool may_be_half(const Rule& rule) {
+  if (!std::holds_alternative<NoTarget>(rule.target) || rule.matches.empty()) return false;
+  const auto* last = std::get_if<KeptMatch>(&rule.matches.back());
+  return last != nullptr && last->tokens.empty();
+}
+
 class RuleListingReader final : public text::OutputReader {
  public:
   using OutputReader::OutputReader;
 
  private:
   void split(std::string_view text) override {
+    if (!text.ends_with('\n')) open_end_ = static_cast<std::uint32_t>(std::ranges::count(text, '\n') + 1);
     text::Lines lines(text);
     while (lines.next() && !problem_.found()) {
       line_ = lines.number();
@@ -60,6 +70,8 @@ class RuleListingReader final : public text::OutputReader {
     const text::CommandContext context{options_.family, table.kind(), table, true};
     text::Command command = text::read_command(words_, context, problem_);
     if (problem_.found()) return;
+    if (line_ == open_end_ && may_be_half(command.rule))
+      return problem_.report(0, "the end, in the middle of a rule: the listing is cut off");
     if (!options_.counters) command.rule.counters = {};
     table.apply(std::move(command), line_, problem_);
   }
@@ -76,6 +88,7 @@ class RuleListingReader final : public text::OutputReader {
   }
 
   std::vector<text::Word> words_;
+  std::uint32_t open_end_ = 0;  ///< the last line, when nothing ends it
 };
 
 }  // namespace
