@@ -50,6 +50,24 @@ TEST(Tc, DisciplinesThatLosePacketsOnPurposeAreNamed) {
   EXPECT_FALSE(found.host.unmodelled[0].ingress);
 }
 
+TEST(Tc, DisciplinesWithoutRoomForAFrameAreNamed) {
+  Found found;
+  const Result<std::vector<Qdisc>> qdiscs = read_qdiscs_json(
+      File{"q.json", R"([{"kind":"tbf","dev":"eth0","options":{"rate":125000,"burst":1000,"lat":50000}},
+                         {"kind":"bfifo","dev":"eth1","options":{"limit":60}},
+                         {"kind":"pfifo","dev":"eth0","options":{"limit":0}},
+                         {"kind":"tbf","dev":"eth1","options":{"rate":125000,"burst":1540}},
+                         {"kind":"bfifo","dev":"eth1","options":{"limit":1514}},
+                         {"kind":"pfifo","dev":"eth0","options":{"limit":1}}])"},
+      found.book);
+  ASSERT_TRUE(qdiscs);
+  add_unmodelled_qdiscs(qdiscs.value(), found.host);
+  EXPECT_THAT(found.texts(),
+              ElementsAre("tc qdisc tbf on eth0, which loses frames of more than 1000 bytes",
+                          "tc qdisc bfifo on eth1, which loses frames of more than 60 bytes",
+                          "tc qdisc pfifo on eth0, which loses frames of more than 0 bytes"));
+}
+
 TEST(Tc, PlacesForFilters) {
   EXPECT_THAT(filter_places({{1, "clsact"}, {1, "fq_codel"}, {2, "ingress"}, {2, "htb"}}),
               ElementsAre(FilterPlace{1, Direction::ingress}, FilterPlace{1, Direction::egress},

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "host/json.hpp"
+#include "wire/headers.hpp"
 
 namespace wayout::host {
 
@@ -91,18 +93,38 @@ Result<std::vector<Qdisc>> read_qdiscs_json(const File& file, const DeviceBook& 
   std::vector<Qdisc> qdiscs;
   const Result<void> read = read_json_list(file, [&](const JsonObject& object) {
     const DeviceId device = book.find(object.text("dev"));
-    if (device != no_device) qdiscs.push_back({device, object.text("kind")});
+    if (device == no_device) return;
+    Qdisc qdisc{device, object.text("kind")};
+    if (const auto options = object.object("options"))
+      qdisc.longest_bytes = longest_frame(qdisc.kind, options->number<std::uint32_t>("limit"),
+                                          options->number<std::uint32_t>("burst"));
+    qdiscs.push_back(std::move(qdisc));
   });
   if (!read) return read.error();
   return qdiscs;
 }
 
+std::optional<std::uint64_t> longest_frame(std::string_view kind,
+                                           std::optional<std::uint32_t> limit,
+                                           std::optional<std::uint32_t> burst) {
+  if (kind == "pfifo" && limit == 0U) return 0;
+  if (kind == "bfifo" && limit) return *limit;
+  if (kind != "tbf" || (!limit && !burst)) return std::nullopt;
+  constexpr std::uint32_t any = std::numeric_limits<std::uint32_t>::max();
+  return std::min(limit.value_or(any), burst.value_or(any));
+}
+
 void add_unmodelled_qdiscs(const std::vector<Qdisc>& qdiscs, Host& host) {
   for (const Qdisc& qdisc : qdiscs) {
-    if (qdisc.kind == "clsact" || qdisc.kind == "ingress" || is_one_of(qdisc.kind, ordinary_qdiscs))
-      continue;
-    add(host, qdisc.device, Direction::egress,
-        fmt::format("tc qdisc {} on {}", qdisc.kind, host.devices[qdisc.device].name));
+    if (qdisc.kind == "clsact" || qdisc.kind == "ingress") continue;
+    const link::Device& device = host.devices[qdisc.device];
+    const std::string name = fmt::format("tc qdisc {} on {}", qdisc.kind, device.name);
+    if (!is_one_of(qdisc.kind, ordinary_qdiscs))
+      add(host, qdisc.device, Direction::egress, name);
+    else if (qdisc.longest_bytes &&
+             *qdisc.longest_bytes < device.mtu_bytes + sizeof(wire::EthernetHeader))
+      add(host, qdisc.device, Direction::egress,
+          fmt::format("{}, which loses frames of more than {} bytes", name, *qdisc.longest_bytes));
   }
 }
 

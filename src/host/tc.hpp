@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/device_book.hpp"
@@ -15,13 +17,22 @@ namespace wayout::host {
 struct Qdisc {
   DeviceId device = no_device;
   std::string kind;
+  /// A longer frame is lost at once (tbf's burst, a queue's limit); not set: as long as may be.
+  std::optional<std::uint64_t> longest_bytes = {};
 };
+
+/// The longest frame that a discipline takes, from its `limit` and `burst` as `tc` prints them: bfifo
+/// and tbf count in bytes, pfifo in packets.
+/// Linux: net/sched/sch_fifo.c bfifo_enqueue, pfifo_enqueue; sch_tbf.c tbf_enqueue.
+[[nodiscard]] std::optional<std::uint64_t> longest_frame(std::string_view kind,
+                                                         std::optional<std::uint32_t> limit,
+                                                         std::optional<std::uint32_t> burst);
 
 /// `tc -j qdisc show`.
 [[nodiscard]] Result<std::vector<Qdisc>> read_qdiscs_json(const File& file, const DeviceBook& book);
 
-/// Queueing disciplines that lose or hold packets on purpose (netem and its kin), into
-/// host.unmodelled.
+/// Queueing disciplines that lose or hold packets on purpose (netem and its kin), or have no room for
+/// a frame of their device's MTU, into host.unmodelled.
 void add_unmodelled_qdiscs(const std::vector<Qdisc>& qdiscs, Host& host);
 
 /// One place where tc filters may hang.

@@ -18,14 +18,31 @@ namespace wayout::host::live {
 
 namespace {
 
+/// A bucket's depth in bytes: the kernel keeps it as the time that its rate takes for it, in steps of
+/// 64 ns.
+std::uint32_t burst_of(const tc_tbf_qopt& options) {
+  return static_cast<std::uint32_t>(std::uint64_t{options.rate.rate} * options.buffer * 64 /
+                                    1'000'000'000);
+}
+
+std::optional<std::uint64_t> longest_frame_of(std::string_view kind, const Attributes& attributes) {
+  if (const auto fifo = attributes.number<tc_fifo_qopt>(TCA_OPTIONS))
+    return longest_frame(kind, fifo->limit, std::nullopt);
+  const auto options = kind == "tbf" ? attributes.nested(TCA_OPTIONS) : std::nullopt;
+  const auto bucket = options ? options->number<tc_tbf_qopt>(TCA_TBF_PARMS) : std::nullopt;
+  if (!bucket) return std::nullopt;
+  return longest_frame(kind, bucket->limit, burst_of(*bucket));
+}
+
 Result<std::vector<Qdisc>> read_qdiscs(Netlink& netlink, const DeviceBook& book) {
   std::vector<Qdisc> qdiscs;
   const Result<void> read = netlink.dump(RTM_GETQDISC, tcmsg{}, [&](const nlmsghdr& message) {
     const auto* header = header_of<tcmsg>(message);
     if (header == nullptr) return;
     const DeviceId device = book.find_ifindex(static_cast<std::uint32_t>(header->tcm_ifindex));
-    const std::string kind(Attributes(message, sizeof *header).text(TCA_KIND));
-    if (device != no_device) qdiscs.push_back({device, kind});
+    const Attributes attributes(message, sizeof *header);
+    const std::string kind(attributes.text(TCA_KIND));
+    if (device != no_device) qdiscs.push_back({device, kind, longest_frame_of(kind, attributes)});
   });
   if (!read) return read.error();
   return qdiscs;

@@ -138,6 +138,15 @@ scenario(
 )
 scenario("tc-no-filter", "A clsact qdisc without any filter.", [NATTED, "h: tc qdisc add dev eth0 clsact"], OUTSIDE,
          works(source=OUT))
+scenario("tc-bucket-too-small", "A token bucket of 1,000 bytes: longer packets never get a token.",
+         [NATTED, "h: tc qdisc add dev eth0 root tbf rate 1mbit burst 1000 latency 50ms"],
+         ask("c1", "198.51.100.1:53", server="o", proto="udp", size=1400), dies("out", "h", "__dev_queue_xmit", "QDISC_DROP"),
+         undecided("tbf on eth0"))
+scenario("tc-bucket", "A token bucket that takes every frame.",
+         [NATTED, "h: tc qdisc add dev eth0 root tbf rate 1mbit burst 3000 latency 50ms"],
+         ask("c1", "198.51.100.1:53", server="o", proto="udp", size=1400), works(source=OUT))
+scenario("tc-queue-of-none", "A queue that holds no packet.", [NATTED, "h: tc qdisc add dev eth0 root pfifo limit 0"],
+         OUTSIDE, dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"), undecided("pfifo on eth0"))
 scenario("tc-other-device", "A tc program on a device that is not on the way.",
          [PAIR, "h: tc qdisc add dev vethc2 clsact", "h: " + TC.format(device="vethc2", side="ingress", verdict=SHOT)],
          OUTSIDE, works(source=OUT))
