@@ -204,6 +204,8 @@ std::string as_printed(std::string_view key) {
 
 Result<void> read_sysctls(const File& file, Host& host) {
   std::optional<Error> error;
+  if (file.text.find_first_not_of(" \t\r\n") == std::string::npos)
+    return file.error_at(0, "is empty, which no listing of sysctls is: the command has failed");
   for_each_line(file.text, [&](std::string_view line, std::size_t number) {
     line = trimmed(line);
     if (line.empty() || line.starts_with('#') || line.starts_with("sysctl: ")) return true;

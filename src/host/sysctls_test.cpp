@@ -138,6 +138,7 @@ TEST(Sysctls, ErrorsHaveTheirPlace) {
             "sysctl.txt:2:1: expected \"name = value\"");
   EXPECT_EQ(apply("a.b = 1\nnet.ipv4.ip_forward = yes\n", host).error().text(),
             "sysctl.txt:2:1: net.ipv4.ip_forward is no number: \"yes\"");
+  EXPECT_THAT(apply("\n", host).error().text(), testing::HasSubstr("sysctl.txt:1:1: is empty"));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ class FolderReader {
   bool read_either(const std::string& name, Json json, Text text) {
     if (const auto file = open(name + ".json")) {
       const std::size_t first = file->text.find_first_not_of(" \t\r\n");
-      const bool is_json = first == std::string::npos || file->text[first] == '[';
+      const bool is_json = first == std::string::npos || file->text[first] == '[' || file->text[first] == '{';
       keep(is_json ? json(*file) : text(*file));
       const std::string plain = name + ".txt";
       if (has_file(plain) && asked_.insert(plain).second)
@@ -320,7 +320,8 @@ class FolderReader {
   }
 
   void read_sockets() {
-    read_one("ss.txt", [&](const File& file) { return read_listeners(file, host_, book_); });
+    const auto sockets = [&](const File& file) { return read_listeners(file, host_, book_); };
+    if (!read_one("ss.txt", sockets)) assume("any port may be listened on: there is no ss.txt");
   }
 
   /// IPv6 is not modelled; its files must be whole all the same.
