@@ -63,7 +63,9 @@ Stop refuse_address(const Packet& packet, Stack& stack) {
   const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
   const bool broadcast = type == RouteType::broadcast;
   if (ip->protocol == wire::protocol::tcp) {
-    if (!broadcast && type != RouteType::multicast) return Stop::go_on();
+    const auto* tcp = wire::header_at<wire::TcpHeader>(packet.network(), ip->header_bytes());
+    const bool connects = tcp != nullptr && (tcp->flags & wire::TcpHeader::ack) == 0;
+    if (!connects || (!broadcast && type != RouteType::multicast)) return Stop::go_on();
     return Stop::drop(Stage::tcp_v4_connect, DropReason::NOT_SPECIFIED,
                       Cause::address(AddressCause::not_unicast, packet.routing.egress));
   }

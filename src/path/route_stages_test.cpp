@@ -83,6 +83,16 @@ TEST(Socket, TcpIsForOneHost) {
   }
 }
 
+TEST(Socket, WhatAnswersAskedForNoRoute) {
+  TestJourney journey(two_containers());
+  const auto packet = journey.send(
+      "host", wire::make_tcp({.source = own, .destination = wire::IpAddress::v4(10, 1, 0, 255),
+                              .protocol = wire::protocol::tcp},
+                             {.source_port = 80, .destination_port = 40000,
+                              .flags = wire::TcpHeader::syn | wire::TcpHeader::ack}));
+  EXPECT_THAT(journey.ends(packet), testing::Not(Contains(testing::HasSubstr("tcp_v4_connect"))));
+}
+
 TEST(Ttl, IsTheRoutesOrTheHosts) {
   const auto ttl_of = [](const host::TestMachine& machine) {
     TestJourney journey(machine);
