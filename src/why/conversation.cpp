@@ -164,6 +164,9 @@ bool Conversation::out_leg(std::size_t index) {
   }
   account_.legs.back().text = wire::describe_ip(dialogue_.packet(index, account_.asked, ttl_of_route));
   if (arrival.kind == Arrival::Kind::lost) {
+    if (index == 0 && arrival.end.host != question_.from &&
+        arrival.end.packet.routing.type == RouteType::local)
+      account_.seen = endpoints_of(arrival.end.packet);  // it came to where it was for
     lose(Way::out, arrival.end);
     return false;
   }

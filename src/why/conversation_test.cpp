@@ -70,6 +70,19 @@ TEST(Conversation, TheFirstLegThatDoesNotArriveEndsIt) {
   EXPECT_TRUE(back.account.seen);
 }
 
+TEST(Conversation, WhatCameToItsAddressWasSeenThere) {
+  const auto drops = [](const char* hook) {
+    return two_containers().rules("filter", fmt::format("-A {} -p tcp -j DROP\n", hook),
+                                  "o/iptables-save.txt");
+  };
+  const Played in(drops("INPUT"), "c1", "198.51.100.1");
+  ASSERT_TRUE(in.account.seen);
+  EXPECT_EQ(in.account.seen->source.text(), "198.51.100.10");
+  const Played before(two_containers().rules("raw", "-A PREROUTING -p tcp -j DROP\n", "o/iptables-save.txt"),
+                      "c1", "198.51.100.1");
+  EXPECT_FALSE(before.account.seen) << "not routed: perhaps it is for somebody else";
+}
+
 TEST(Conversation, ARefusalIsTold) {
   const Played p(two_containers(), "c1", "198.51.100.1", 81);
   EXPECT_EQ(p.outcome(), "out o tcp_v4_rcv NO_SOCKET: nothing listens there");
