@@ -31,6 +31,7 @@ struct FdbEntry {
   std::uint32_t remote_vni = 0;
   std::uint16_t remote_port = 0;
   DeviceId remote_via = no_device;   ///< `via`: by this device only, of the same namespace
+  std::uint32_t remote_via_ifindex = 0;  ///< ... of the namespace that carries the tunnel, another one
 };
 
 /// One line of `bridge vlan`.

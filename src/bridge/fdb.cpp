@@ -36,7 +36,7 @@ void add_remotes(const Config& config, const link::Devices& devices, State& stat
     State::Remotes& remotes = state.vxlan[{entry.port, 0, entry.mac}];
     remotes.list.push_back({entry.remote, entry.remote_vni != 0 ? entry.remote_vni : options.vni,
                             entry.remote_port != 0 ? entry.remote_port : options.port,
-                            entry.remote_via});
+                            entry.remote_via, entry.remote_via_ifindex});
     remotes.is_static = entry.is_static || entry.local;
   }
   for (DeviceId id = 1; id < devices.size(); ++id) {
@@ -44,7 +44,7 @@ void add_remotes(const Config& config, const link::Devices& devices, State& stat
     if (devices[id].kind != link::DeviceKind::vxlan || !options.remote.is_set()) continue;
     state.vxlan.try_emplace(
         {id, 0, {}},
-        State::Remotes{.list = {{options.remote, options.vni, options.port, devices[id].lower}},
+        State::Remotes{.list = {{options.remote, options.vni, options.port, devices[id].lower, 0}},
                        .is_static = true});
   }
 }

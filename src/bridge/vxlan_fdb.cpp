@@ -25,7 +25,7 @@ Stop vxlan_learn(State& state, DeviceId vxlan, const link::Devices& devices,
     return Stop::drop(Stage::vxlan_rcv, DropReason::VXLAN_ENTRY_EXISTS,
                       Cause::bridge(BridgeCause::static_fdb, vxlan));
   }
-  remotes.list = {{remote, options.vni, options.port, no_device}};
+  remotes.list = {{remote, options.vni, options.port}};
   return Stop::go_on();
 }
 

@@ -49,6 +49,24 @@ TEST(VxlanRemotes, DefaultRemoteStandsInForTheAllZeroEntry) {
               ElementsAre(VxlanRemote{host_b, 5, 4789}));
 }
 
+TEST(VxlanRemotes, TheDevicesDeviceBindsItsOwnRemoteOnly) {
+  constexpr DeviceId below = 7;
+  link::Devices devices = one_vxlan();
+  devices[vx].lower = below;
+  devices[vx].vxlan.remote = host_b;
+  Config config;
+  config.fdb.push_back({.mac = known, .port = vx, .is_static = true, .remote = host_a});
+  State state = initial_state(config, devices);
+  EXPECT_THAT(vxlan_remotes(state, vx, unknown), ElementsAre(VxlanRemote{host_b, 5, 4789, below}));
+  EXPECT_THAT(vxlan_remotes(state, vx, known), ElementsAre(VxlanRemote{host_a, 5, 4789}));
+  EXPECT_FALSE(vxlan_learn(state, vx, devices, unknown, host_b));
+  EXPECT_THAT(vxlan_remotes(state, vx, unknown), ElementsAre(VxlanRemote{host_b, 5, 4789}));
+
+  config.fdb.front().remote_via = below;
+  state = initial_state(config, devices);
+  EXPECT_THAT(vxlan_remotes(state, vx, known), ElementsAre(VxlanRemote{host_a, 5, 4789, below}));
+}
+
 TEST(VxlanLearn, MovesWhatIsNotStatic) {
   const link::Devices devices = one_vxlan();
   Config config;

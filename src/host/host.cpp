@@ -22,6 +22,12 @@ DeviceRef Machine::lower(DeviceRef child) const {
   return found ? *found : DeviceRef{child.host, no_device};
 }
 
+std::optional<std::uint32_t> Machine::carrier(DeviceRef tunnel) const {
+  if (!hosts[tunnel.host].devices[tunnel.device].peer_netnsid) return tunnel.host;
+  const std::uint32_t below = lower(tunnel).host;
+  return below == tunnel.host ? std::nullopt : std::optional(below);
+}
+
 const std::vector<DeviceRef>& Machine::uppers(DeviceRef lower) const {
   static const std::vector<DeviceRef> none;
   const std::vector<DeviceRef>* found = at(stacked, lower);

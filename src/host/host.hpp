@@ -129,6 +129,8 @@ struct Machine {
   [[nodiscard]] DeviceRef peer(DeviceRef end) const;
   [[nodiscard]] DeviceRef lower(DeviceRef child) const;
   [[nodiscard]] const std::vector<DeviceRef>& uppers(DeviceRef lower) const;
+  /// The namespace whose routes carry this VXLAN device; nothing when it was not read.
+  [[nodiscard]] std::optional<std::uint32_t> carrier(DeviceRef tunnel) const;
 };
 
 }  // namespace wayout::host

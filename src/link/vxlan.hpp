@@ -19,6 +19,7 @@ struct VxlanRemote {
   std::uint32_t vni = 0;
   std::uint16_t port = 0;  ///< UDP destination, host order
   DeviceId via = no_device;  ///< the datagram leaves by this device, whatever the routes say
+  std::uint32_t via_ifindex = 0;  ///< the same where another namespace carries the tunnel; 0: none
   bool operator==(const VxlanRemote&) const = default;
 };
 

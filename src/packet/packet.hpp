@@ -143,6 +143,7 @@ class Packet {
   std::vector<std::uint16_t> fragment_payloads;  ///< what each of them carried, bytes, in order
   std::uint16_t segment_bytes = 0;       ///< GSO size; 0: no super-packet
   bool checksum_verified = false;        ///< from a local sender of this machine: not tested again
+  bool encapsulates = false;             ///< a datagram that a tunnel put around a frame
 
  private:
   void place(std::span<const std::uint8_t> bytes);  ///< behind the headroom

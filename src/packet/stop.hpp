@@ -129,6 +129,7 @@ enum class CauseKind : std::uint8_t {
   socket,      ///< value: a SocketCause
   packet,      ///< the packet itself is at fault (header, checksum, TTL); value: a PacketCause
   unmodelled,  ///< value: position in Host::unmodelled
+  fdb,         ///< device(): a VXLAN device; value: position of its entry in bridge::Config::fdb
 };
 
 enum class SocketCause : std::uint32_t {
@@ -235,6 +236,9 @@ class Cause {
   static constexpr Cause neighbour(DeviceId device) { return {CauseKind::neighbour, device, 0}; }
   static constexpr Cause bridge(BridgeCause why, DeviceId port) {
     return {CauseKind::bridge, port, static_cast<std::uint32_t>(why)};
+  }
+  static constexpr Cause fdb(std::uint32_t position, DeviceId vxlan) {
+    return {CauseKind::fdb, vxlan, position};
   }
   static constexpr Cause nat(NatCause why, DeviceId device = no_device) {
     return {CauseKind::nat, device, static_cast<std::uint32_t>(why)};

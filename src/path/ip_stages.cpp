@@ -44,7 +44,8 @@ ip::AnswerPolicy answer_policy(const host::Host& host) {
 
 void send_answer(Packet answer, const Packet& about, Stack& stack) {
   answer.number = stack.next_packet++;
-  answer.answers = about.number;
+  // What is said about a tunnel's datagram is not for whoever sent what it carries.
+  answer.answers = about.encapsulates ? 0 : about.number;
   answer.local = true;
   // What a bridge rejects it answers with a whole frame, straight through the port it came by.
   const bool whole_frame = answer.link_header_bytes() != 0;

@@ -20,11 +20,12 @@ constexpr std::int64_t solicit_ms = 3000, ask_again_ms = 1000;
 constexpr std::uint32_t frames_between_times = 20'000;
 
 /// How much the end of an ARP request says about why it was not answered. In a tunnel it ends as
-/// the packet that carries it.
+/// the packet that carries it, or because that finds no way.
 int weight(const JourneyEnd& end) {
   const Stop& stop = end.stop;
   if (stop.fate != Fate::dropped) return 0;
-  const bool carried = end.packet.ethertype == wire::ethertype::ipv4;
+  const bool carried =
+      end.packet.ethertype == wire::ethertype::ipv4 || stop.stage == Stage::vxlan_xmit_one;
   switch (stop.cause.kind()) {
     case CauseKind::sysctl: return 5;
     case CauseKind::no_route:  // of a proxy
@@ -127,11 +128,13 @@ void Journey::carry(Handover handover) {
   if (asking_ == Asking::in_time && handover.how == Handover::How::to_peer)
     departures_.push_back({handover.from, frame});
   frame.scrub(handover.from.host == handover.to.host);
-  frame.device = handover.to.device;
-  frame.local = handover.how == Handover::How::to_carrier;
+  const bool to_carrier = handover.how == Handover::How::to_carrier;
+  frame.device = to_carrier ? no_device : handover.to.device;
+  if (to_carrier) frame.bound = handover.to.device;
+  frame.local = to_carrier;
   auto kind = Work::Kind::receive;
   if (handover.how == Handover::How::to_lower) kind = Work::Kind::transmit;
-  if (handover.how == Handover::How::to_carrier) kind = Work::Kind::send;
+  if (to_carrier) kind = Work::Kind::send;
   give(handover.to.host, {kind, std::move(frame)});
 }
 
@@ -174,12 +177,14 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
   entry.waiting.clear();
   for (Packet& packet : waiting) {
     const JourneyEnd* unread = end_not_read(entry.request);
-    const auto [cause_host, cause] = unread != nullptr
-                                         ? std::pair(unread->cause_host, unread->stop.cause)
-                                         : why_unanswered(entry.request, host, packet);
+    const Unanswered why = unread != nullptr
+                               ? Unanswered{unread->cause_host, unread->stop.cause}
+                               : why_unanswered(entry.request, host, packet);
     const Stop stop = unread != nullptr
-                          ? Stop::end(Fate::undecided, Stage::neigh_invalidate, cause)
-                          : Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, cause);
+                          ? Stop::end(Fate::undecided, Stage::neigh_invalidate, why.cause)
+                          : Stop::drop(Stage::neigh_invalidate, DropReason::NEIGH_FAILED, why.cause);
+    std::optional<Packet> unheard;
+    if (why.unheard != nullptr) unheard = *why.unheard;
     if (!packet.local && unread == nullptr) send_error(packet, {wire::IcmpHeader::unreachable, 1, 0}, here);
     trace_.step({.stage = stop.stage,
                  .did = Did::ended,
@@ -188,7 +193,7 @@ void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& en
                  .device = packet.device,
                  .by = Cause::neighbour(packet.device),
                  .packet = packet.number});
-    ends_.push_back({host, cause_host, std::move(packet), stop});
+    ends_.push_back({host, why.cause_host, std::move(packet), stop, std::move(unheard)});
   }
 }
 
@@ -268,8 +273,8 @@ const JourneyEnd* Journey::end_not_read(std::uint32_t request) const {
   return found == ends_.end() ? nullptr : &*found;
 }
 
-std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, std::uint32_t host,
-                                                        const Packet& waiting) const {
+Journey::Unanswered Journey::why_unanswered(std::uint32_t request, std::uint32_t host,
+                                            const Packet& waiting) const {
   if (machine_.hosts[host].devices[waiting.device].neighbours.mcast_solicit == 0)
     return {host, Cause::sysctl(Sysctl::mcast_solicit, waiting.device)};
   const wire::IpAddress wanted = next_hop(waiting);
@@ -281,10 +286,13 @@ std::pair<std::uint32_t, Cause> Journey::why_unanswered(std::uint32_t request, s
   };
   const JourneyEnd* best = nullptr;
   for (const JourneyEnd& e : ends_) {
-    const bool about_it = e.packet.number == request || e.packet.answers == request;
+    // The reply is said to answer what waits, as the request is, and was made after that.
+    const bool is_reply = e.packet.answers == waiting.number && e.packet.number > request;
+    const bool about_it =
+        e.packet.number == request || e.packet.answers == request || is_reply;
     if (about_it && (best == nullptr || telling(e) > telling(*best))) best = &e;
   }
-  if (best != nullptr && weight(*best) > 2) return {best->cause_host, best->stop.cause};
+  if (best != nullptr && weight(*best) > 2) return {best->cause_host, best->stop.cause, &best->packet};
   // A port that the flood left out (isolated, flooding off) may be the one that would have known.
   for (const Step& step : trace_.steps())
     if (step.packet == request && step.did == Did::passed_over && step.by.kind() == CauseKind::bridge)

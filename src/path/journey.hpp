@@ -23,6 +23,9 @@ struct JourneyEnd {
   std::uint32_t cause_host = 0;
   Packet packet;
   Stop stop;
+  /// Where a packet waited for a neighbour in vain: what was to find it, as that ended, if this is the
+  /// cause. An ARP frame, or the datagram that carried it through a tunnel.
+  std::optional<Packet> unheard = std::nullopt;
 };
 
 /// A frame that left this machine through a device whose other end is not here.
@@ -90,13 +93,17 @@ class Journey {
   /// Decide about neighbours that wait; true when that gave somebody work.
   bool settle_neighbours(std::uint32_t host);
   void fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry);
+  struct Unanswered {
+    std::uint32_t cause_host = 0;
+    Cause cause;
+    const Packet* unheard = nullptr;  ///< of ends_
+  };
   /// Where an ARP request went into a namespace that was not read: there somebody may answer it.
   [[nodiscard]] const JourneyEnd* end_not_read(std::uint32_t request) const;
   /// Why nobody answered the ARP request that `waiting` waits for: what whoever has the address
   /// made of it, or else the most telling end of it or of its answer.
-  [[nodiscard]] std::pair<std::uint32_t, Cause> why_unanswered(std::uint32_t request,
-                                                               std::uint32_t host,
-                                                               const Packet& waiting) const;
+  [[nodiscard]] Unanswered why_unanswered(std::uint32_t request, std::uint32_t host,
+                                          const Packet& waiting) const;
   [[nodiscard]] bool left_machine(std::uint32_t packet) const;
 
   /// Neighbours of one namespace that are asked for: again, or given up.

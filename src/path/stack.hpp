@@ -37,7 +37,7 @@ struct Handover {
     to_peer,   ///< veth: `to` receives it
     to_upper,  ///< a VLAN or macvlan child, `to`, receives it
     to_lower,  ///< `to` is the lower device, and transmits it
-    to_carrier,  ///< namespace `to.host` sends the datagram of a tunnel that it carries
+    to_carrier,  ///< namespace `to.host` sends a tunnel's datagram, by `to.device` if that is one
     outside,   ///< a device whose other end is not on this machine
   };
   How how = How::to_peer;

@@ -13,13 +13,6 @@
 namespace wayout::path {
 namespace {
 
-/// The namespace whose routes carry this tunnel; nothing when it was not read.
-std::optional<std::uint32_t> carrier_of(const Stack& stack, host::DeviceRef tunnel) {
-  if (!device_at(stack, tunnel).peer_netnsid) return tunnel.host;
-  const std::uint32_t below = stack.machine.lower(tunnel).host;
-  return below == tunnel.host ? std::nullopt : std::optional(below);
-}
-
 /// Calls visit(DeviceRef) for every VXLAN device with this UDP port (host order) that this namespace
 /// carries, its own first.
 template <class Visit>
@@ -29,7 +22,7 @@ void for_each_tunnel(const Stack& stack, std::uint16_t port, Visit visit) {
     for (DeviceId id = 1; id < devices.size(); ++id) {
       const host::DeviceRef tunnel{host, id};
       if (devices[id].kind == link::DeviceKind::vxlan && devices[id].vxlan.port == port &&
-          carrier_of(stack, tunnel) == stack.number)
+          stack.machine.carrier(tunnel) == stack.number)
         visit(tunnel);
     }
   };
@@ -54,7 +47,7 @@ std::vector<std::uint32_t> listening(const Packet& packet, const Stack& stack) {
 link::Devices carried_here(const Stack& stack, std::uint32_t host) {
   link::Devices devices = stack.machine.hosts[host].devices;
   for (DeviceId id = 1; id < devices.size(); ++id)
-    if (carrier_of(stack, {host, id}) != stack.number) devices[id].kind = link::DeviceKind::nic;
+    if (stack.machine.carrier({host, id}) != stack.number) devices[id].kind = link::DeviceKind::nic;
   return devices;
 }
 
@@ -62,6 +55,7 @@ link::Devices carried_here(const Stack& stack, std::uint32_t host) {
 template <Trace T>
 Stop unwrap_for(std::uint32_t host, const Packet& packet, Stack& stack, T& trace) {
   Packet inner = packet;
+  inner.encapsulates = false;
   const wire::IpAddress remote = route::flow_of(packet).source;
   if (host != stack.number) {
     NoTrace quiet;
@@ -154,7 +148,7 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T& trace) {
     return Stop::drop(Stage::vxlan_xmit, DropReason::NO_TX_TARGET,
                       Cause::on_device(DeviceCause::no_remote, packet.device));
   const host::DeviceRef self{stack.number, packet.device};
-  const std::optional<std::uint32_t> carrier = carrier_of(stack, self);
+  const std::optional<std::uint32_t> carrier = stack.machine.carrier(self);
   if (!carrier)
     return Stop::end(Fate::undecided, Stage::vxlan_xmit,
                      Cause::on_device(DeviceCause::no_peer, packet.device));
@@ -162,10 +156,13 @@ Stop transmit_vxlan(Packet& packet, Stack& stack, T& trace) {
   for (const link::VxlanRemote& remote : remotes) {
     Packet outer = link::vxlan_encapsulate(packet, device.vxlan, remote);
     outer.number = packet.number;
+    outer.answers = packet.answers;
+    outer.encapsulates = true;
     outer.local = true;
     if (*carrier != stack.number) {
-      stack.handovers.push_back({Handover::How::to_carrier, self, {*carrier, no_device},
-                                 std::move(outer)});
+      const link::Devices& there = stack.machine.hosts[*carrier].devices;
+      const DeviceId via = remote.via_ifindex != 0 ? there.find_ifindex(remote.via_ifindex) : no_device;
+      stack.handovers.push_back({Handover::How::to_carrier, self, {*carrier, via}, std::move(outer)});
       continue;
     }
     outer.bound = remote.via;

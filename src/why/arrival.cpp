@@ -15,7 +15,8 @@ namespace {
 int rank(const path::JourneyEnd& end) {
   const Stop& stop = end.stop;
   if (stop.fate == Fate::delivered) return 5;
-  if (refused(stop)) return 4;
+  // Nobody listens for a tunnel's datagrams: what they carry is lost, and nobody is told.
+  if (refused(stop) && !end.packet.encapsulates) return 4;
   if (stop.fate == Fate::undecided) return 3;
   if (stop.fate == Fate::dropped) return stop.reason == DropReason::OTHERHOST ? 1 : 2;
   return 0;

@@ -5,6 +5,7 @@
 #include "nat/map.hpp"
 #include "why/hops.hpp"
 #include "why/segments.hpp"
+#include "why/tunnels.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::why {
@@ -16,6 +17,7 @@ class Astray {
       : machine_(machine), account_(account), end_(account.end) {}
 
   [[nodiscard]] std::optional<Culprit> asks_itself() const;
+  [[nodiscard]] std::optional<Culprit> wrong_remote() const;
   [[nodiscard]] std::optional<Culprit> wrong_mac() const;
   [[nodiscard]] std::optional<Culprit> stray_way() const;
   [[nodiscard]] std::optional<Culprit> asked_on_the_wire() const;
@@ -55,6 +57,31 @@ std::optional<Culprit> Astray::asks_itself() const {
   return std::nullopt;
 }
 
+/// A tunnel sent the frame to another host than the one where its receiver is, and nobody took it there:
+/// the entry of its fdb is wrong.
+std::optional<Culprit> Astray::wrong_remote() const {
+  switch (end_.stop.cause.kind()) {
+    case CauseKind::rule:
+    case CauseKind::policy:
+    case CauseKind::mtu:
+    case CauseKind::packet:
+    case CauseKind::conntrack: return std::nullopt;
+    default: break;
+  }
+  const auto sent = into_tunnel(machine_, account_);
+  const auto far = sent ? far_end(machine_, *sent) : std::nullopt;
+  if (!far) return std::nullopt;
+  const host::Host& host = machine_.hosts[sent->tunnel.host];
+  std::optional<std::uint32_t> wrong;
+  for (const std::uint32_t i : entries_for(host, sent->tunnel.device, sent->to)) {
+    const wire::IpAddress& remote = host.bridging.fdb[i].remote;
+    if (comes_to(machine_, far->tunnel, remote)) return std::nullopt;
+    if (!sent->remote.is_set() || remote == sent->remote) wrong = i;
+  }
+  if (!wrong) return std::nullopt;
+  return Culprit{sent->tunnel.host, Cause::fdb(*wrong, sent->tunnel.device)};
+}
+
 /// Frames went to a MAC address that the next hop does not have: whoever has that entry is to blame,
 /// not the bridge that found nobody, nor whom it was flooded to.
 std::optional<Culprit> Astray::wrong_mac() const {
@@ -69,7 +96,8 @@ std::optional<Culprit> Astray::wrong_mac() const {
            link::nud_valid(n.state);
   });
   if (entry == neighbours.end()) return std::nullopt;
-  const auto owner = owner_on_segment(machine_, from, entry->address);
+  auto owner = owner_on_segment(machine_, from, entry->address);
+  if (!owner) owner = owner_beyond(machine_, from, entry->address);
   if (!owner || machine_.hosts[owner->host].devices[owner->device].mac == entry->mac)
     return std::nullopt;
   const bool other_host =
@@ -183,6 +211,7 @@ std::optional<Culprit> Astray::other_way_back() const {
 std::optional<Culprit> who_led_astray(const host::Machine& machine, const Account& account) {
   const Astray astray(machine, account);
   if (const auto culprit = astray.asks_itself()) return culprit;
+  if (const auto culprit = astray.wrong_remote()) return culprit;
   if (const auto culprit = astray.wrong_mac()) return culprit;
   if (const auto culprit = astray.stray_way()) return culprit;
   if (const auto culprit = astray.asked_on_the_wire()) return culprit;

@@ -31,6 +31,7 @@ class Blame {
   [[nodiscard]] std::vector<Hop> hops_of(std::uint32_t packet) const {
     return why::hops_of(machine_, account_, packet);
   }
+  [[nodiscard]] const Step& last_decision(const Hop& hop) const;
   [[nodiscard]] std::size_t lost_at(const std::vector<Hop>& hops) const;
   [[nodiscard]] bool is_presentable(const Hop& hop) const;
   [[nodiscard]] bool leads_outside(const Hop& hop) const;
@@ -150,6 +151,17 @@ void Blame::missing_translation() {
   }
 }
 
+/// What sent the lost packet from there. A tunnel's datagram is routed after what it carries.
+const Step& Blame::last_decision(const Hop& hop) const {
+  const Step* last = &hop.decision;
+  if (!account_.end.packet.encapsulates) return *last;
+  for (const Step& step : account_.steps)
+    if (step.packet == hop.decision.packet && step.host == hop.decision.host &&
+        step.did == Did::routed)
+      last = &step;
+  return *last;
+}
+
 /// A rule gave the packet another destination in this namespace, before it was routed.
 bool Blame::was_redirected(const Step& routed) const {
   return std::any_of(account_.steps.begin(), account_.steps.end(), [&](const Step& step) {
@@ -179,7 +191,7 @@ void Blame::detour() {
                   host.fib.route(here.by.route()).nexthops.end(),
                   [&](const auto& hop) { return hop.device != account_.end.packet.device; });
   if (leads_on || was_redirected(here)) return;
-  const Step& before = hops[hops.size() - 2].decision;
+  const Step& before = last_decision(hops[hops.size() - 2]);
   if (serves_as_router(account_.end.host, {before.host, before.device})) return;
   account_.end.cause_host = before.host;
   // Whoever does not have the next hop's address was meant by a wrong MAC address.

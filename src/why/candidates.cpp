@@ -6,6 +6,7 @@
 #include <set>
 
 #include "why/candidates.hpp"
+#include "why/tunnels.hpp"
 
 namespace wayout::why {
 namespace {
@@ -221,13 +222,28 @@ void weigh_foreign(const host::Machine& machine, const Account& account, Changes
   }
 }
 
+/// What the routes were asked for: where a tunnel's datagram found no way, that.
+route::Flow flow_to_mend(const host::Machine& machine, const Account& account, const Packet& packet) {
+  route::Flow flow = route::flow_of(packet);
+  if (packet.encapsulates) return flow;
+  if (const auto sent = into_tunnel(machine, account); sent && sent->remote.is_set()) {
+    const auto& options = machine.hosts[sent->tunnel.host].devices[sent->tunnel.device].vxlan;
+    flow = {.source = options.local, .destination = sent->remote, .protocol = wire::protocol::udp,
+            .dport = options.port};
+  }
+  return flow;
+}
+
 }  // namespace
 
 std::vector<Change> candidates(const host::Machine& machine, const Question& question,
                                const Account& account) {
   const path::JourneyEnd& end = account.end;
+  const CauseKind kind = end.stop.cause.kind();
+  const bool by_rule = kind == CauseKind::rule || kind == CauseKind::policy;
+  const Packet& packet = by_rule ? lost_packet(end) : end.packet;
   const Scene scene{machine, question, account, end.cause_host, machine.hosts[end.cause_host],
-                    end.packet, route::flow_of(end.packet), end.stop.cause};
+                    packet, flow_to_mend(machine, account, packet), end.stop.cause};
   Changes out;
   const auto add = [&](Changes more) {
     for (Change& change : more) {
@@ -250,6 +266,7 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   const bool has_strayed = !stray.empty();
   add(std::move(stray));
   add(for_lost_way_back(scene));
+  add(for_tunnel(scene));
   add(for_wrong_neighbour(scene));
   add(by_kind(scene));
   add(for_untracked(scene));

@@ -18,7 +18,7 @@ struct Scene {
   const Account& account;
   std::uint32_t host;               ///< whose configuration is to blame
   const host::Host& h;
-  const Packet& packet;             ///< as it was when it ended
+  const Packet& packet;             ///< as it was when it ended, or what a rule dropped
   route::Flow flow;
   Cause cause;
 
@@ -114,6 +114,15 @@ struct Gateway {
 [[nodiscard]] Changes for_answer_as_it_came(const Scene& s);
 /// A rule that sends everybody's questions to one server caught the server's own.
 [[nodiscard]] Changes for_own_question(const Scene& s);
+
+// Tunnels: candidates_tunnels.cpp
+
+/// The packet was sent into a VXLAN tunnel and did not come out at its receiver's end: the fdb entry,
+/// the neighbour or the tunnel's own address that says otherwise than what is there.
+[[nodiscard]] Changes for_tunnel(const Scene& s);
+/// Routes through a tunnel to networks with `destination` in them, which whoever has these sends by.
+[[nodiscard]] Changes for_tunnel_way(const host::Machine& machine, std::uint32_t host,
+                                     const wire::IpAddress& destination);
 
 // Next hops: candidates_gateways.cpp
 

@@ -78,10 +78,13 @@ bool leads_back(const host::Machine& machine, std::uint32_t host, const Gateway&
 Changes for_subnet_behind(const host::Machine& machine, std::uint32_t host,
                           const wire::IpAddress& destination) {
   constexpr int one_of_many = 4;  // of the networks that are beyond a provider's router
-  Changes out;
+  constexpr int past_the_tunnel = 6;  // by which the other side sends
+  Changes out = for_tunnel_way(machine, host, destination);
+  const bool is_tunnelled = !out.empty();
   for (const auto& [prefix, gateway] : networks_behind(machine, host, destination)) {
     out.push_back(add_route(machine, host, prefix, gateway.gateway, gateway.device));
     if (is_foreign(machine, gateway.router.host, host)) out.back().weight = one_of_many;
+    if (is_tunnelled) out.back().weight = past_the_tunnel;
   }
   return out;
 }

@@ -76,6 +76,10 @@ netfilter::Match port_match(std::uint8_t protocol, const Ports& ports, bool back
   return udp;
 }
 
+/// Answers, which go from the service's port and belong to a connection. The datagrams of a tunnel do
+/// neither: both ways they go to its port, from one that is made of what they carry.
+bool are_answers(const Scene& s) { return s.back() && !s.packet.encapsulates; }
+
 /// An ACCEPT for this conversation's packets at this place, as narrow as one would write it.
 netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
   netfilter::Rule rule;
@@ -96,7 +100,7 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
     rule.protocol = s.flow.protocol;
     if (is_later_fragment(s.packet)) rule.fragment = true;
     else if (const auto ports = ports_of(s.packet))
-      rule.matches.push_back(port_match(s.flow.protocol, *ports, s.back()));
+      rule.matches.push_back(port_match(s.flow.protocol, *ports, are_answers(s)));
   }
   rule.target = netfilter::AcceptTarget{};
   return rule;
@@ -162,8 +166,8 @@ Changes for_rule(const Scene& s) {
   out = policy ? Changes{} : for_sets_of(s, ref);
   for (Change& c : for_passed_sets(s)) out.push_back(std::move(c));
   if (const auto user = docker_user_chain(s, ref))
-    out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, s.back())));
-  if (s.back()) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));
+    out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, are_answers(s))));
+  if (are_answers(s)) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));
   out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, false)));
   if (!policy) out.push_back(without_rule(s, s.host, ref));
   return out;

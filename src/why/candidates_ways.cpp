@@ -166,6 +166,7 @@ Changes for_no_route(const Scene& s) {
       default_route_now && s.h.fib.route(*default_route_now).nexthops.front().gateway.is_set();
   constexpr int moves_everything = 4;  // for a host that has a way out already
   for (const Gateway& g : possible_gateways(s.machine, s.host)) {
+    if (!is_on_link(s.h, g.device, g.gateway)) continue;  // the kernel refuses it
     Change change = default_route(s.machine, s.host, g.gateway, g.device);
     const bool in_a_circle = leads_back(s.machine, s.host, g);
     if (has_gateway || in_a_circle) change.weight = moves_everything;

@@ -139,6 +139,20 @@ struct Change {
                                       const wire::IpAddress& address);
 [[nodiscard]] Change delete_fdb(const host::Machine& machine, std::uint32_t host,
                                 const bridge::FdbEntry& entry);
+/// `bridge fdb replace MAC dev VXLAN dst REMOTE self permanent`, of the MAC address zero, which stands
+/// for all that have no entry, `append`. `entry.port` is the VXLAN device.
+[[nodiscard]] Change set_remote(const host::Machine& machine, std::uint32_t host,
+                                const bridge::FdbEntry& entry);
+/// `ip link set VXLAN type vxlan local ADDRESS`: where its datagrams come from.
+[[nodiscard]] Change set_tunnel_source(const host::Machine& machine, host::DeviceRef tunnel,
+                                       const wire::IpAddress& address);
+/// `ip neigh replace ADDRESS lladdr MAC dev DEVICE nud permanent`.
+[[nodiscard]] Change set_neighbour(const host::Machine& machine, host::DeviceRef device,
+                                   const wire::IpAddress& address, const wire::MacAddress& mac);
+/// `ip route replace PREFIX via GATEWAY dev VXLAN onlink`: the gateway is the other end's address.
+[[nodiscard]] Change add_tunnel_route(const host::Machine& machine, std::uint32_t host,
+                                      const wire::Prefix& prefix, const wire::IpAddress& gateway,
+                                      DeviceId tunnel);
 /// `bridge fdb replace MAC dev BRIDGE self local`: the entry that the kernel makes of a bridge's own MAC.
 [[nodiscard]] Change add_own_fdb(const host::Machine& machine, host::DeviceRef bridge);
 /// `conntrack -D` of all entries of one sender and one destination, by any port of the sender's; of

@@ -230,6 +230,9 @@ std::string what_ended(const host::Machine& machine, const Account& account) {
   if (cause.kind() == CauseKind::neighbour && end.cause_host != end.host)
     return fmt::format("{} sends it to a MAC address that is not its next hop's: {}", blamed.name,
                        line);
+  if (cause.kind() == CauseKind::fdb)
+    return fmt::format("{} sends it through {} to a host where its receiver is not: {}", blamed.name,
+                       blamed.devices[cause.device()].name, line);
   if (is_unanswered(cause))
     return fmt::format("nobody answers ARP for {} on {}{}", path::next_hop(end.packet).text(),
                        machine.hosts[end.host].devices[end.packet.device].name,

@@ -174,7 +174,8 @@ const char* cause_kind(const Cause& cause) {
     case CauseKind::no_route:
     case CauseKind::routing_rule: return "route";
     case CauseKind::neighbour: return "neighbour";
-    case CauseKind::bridge: return "bridge";
+    case CauseKind::bridge:
+    case CauseKind::fdb: return "bridge";
     case CauseKind::nat: return "nat";
     case CauseKind::conntrack: return "conntrack";
     case CauseKind::address:
@@ -286,6 +287,17 @@ std::string match_line(const netfilter::Match& match) {
 
 namespace {
 
+/// An entry of a VXLAN device as `bridge fdb` prints it.
+std::string fdb_line(const host::Host& host, const bridge::FdbEntry& entry) {
+  std::string line = fmt::format("{} dev {} dst {}", entry.mac.text(), device_name(host, entry.port),
+                                 entry.remote.text());
+  if (entry.remote_port != 0) line += fmt::format(" port {}", entry.remote_port);
+  if (entry.remote_vni != 0) line += fmt::format(" vni {}", entry.remote_vni);
+  if (entry.remote_via != no_device) line += fmt::format(" via {}", device_name(host, entry.remote_via));
+  if (entry.remote_via_ifindex != 0) line += fmt::format(" via ifindex {}", entry.remote_via_ifindex);
+  return line + (entry.is_static ? " self permanent" : " self");
+}
+
 /// An MTU that is not the device's is that of a route through it.
 std::string mtu_phrase(const host::Host& host, const Cause& cause) {
   std::vector<RouteRef> with_it;
@@ -323,6 +335,7 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
     case CauseKind::bridge:
       return fmt::format("port {} {}", device_name(host, cause.device()),
                          bridge_phrase(static_cast<BridgeCause>(cause.value())));
+    case CauseKind::fdb: return fdb_line(host, host.bridging.fdb[cause.value()]);
     case CauseKind::nat: return nat_phrase(host, cause);
     case CauseKind::conntrack: return conntrack_phrase(cause);
     case CauseKind::address: return address_phrase(host, cause);

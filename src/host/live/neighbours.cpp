@@ -72,8 +72,9 @@ void add_fdb_entry(const nlmsghdr& message, Host& host, const DeviceBook& book) 
   entry.remote = attributes.address(NDA_DST);
   entry.remote_port = attributes.be16(NDA_PORT).value_or(0);
   entry.remote_vni = attributes.number<std::uint32_t>(NDA_VNI).value_or(0);
-  if (attributes[NDA_LINK_NETNSID] == nullptr)
-    entry.remote_via = book.find_ifindex(attributes.number<std::uint32_t>(NDA_IFINDEX).value_or(0));
+  const auto via = attributes.number<std::uint32_t>(NDA_IFINDEX).value_or(0);
+  if (attributes.has(NDA_LINK_NETNSID)) entry.remote_via_ifindex = via;
+  else entry.remote_via = book.find_ifindex(via);
   if (is_bridge_or_vxlan_entry(entry, host)) host.bridging.fdb.push_back(entry);
 }
 

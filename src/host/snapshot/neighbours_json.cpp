@@ -48,6 +48,7 @@ void read_fdb_entry(const JsonObject& object, Host& host, DeviceBook& book) {
   entry.remote_port = object.number<std::uint16_t>("port").value_or(0);
   entry.remote_vni = object.number<std::uint32_t>("vni").value_or(0);
   entry.remote_via = book.find(object.text("viaIf"));
+  entry.remote_via_ifindex = object.number<std::uint32_t>("viaIfIndex").value_or(0);
   if (is_bridge_or_vxlan_entry(entry, host)) host.bridging.fdb.push_back(entry);
 }
 

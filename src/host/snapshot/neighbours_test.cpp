@@ -33,6 +33,8 @@ constexpr const char* fdb_json = R"([
 {"mac":"01:00:5e:00:00:01","ifname":"va","flags":["self"],"state":"permanent"},
 {"mac":"02:00:00:00:00:58","ifname":"vx0","dst":"192.0.2.9","port":4790,"vni":77,"viaIf":"eth0",
  "flags":["self"],"state":"permanent"},
+{"mac":"02:00:00:00:00:59","ifname":"vx0","dst":"192.0.2.9","viaIfIndex":5,"linkNetNsId":0,
+ "flags":["self"],"state":"permanent"},
 {"mac":"33:33:00:00:00:01","ifname":"eth0","flags":["self"],"state":"permanent"}])";
 constexpr const char* fdb_text =
     "02:00:00:00:00:55 dev va master br0 static\n"
@@ -40,6 +42,7 @@ constexpr const char* fdb_text =
     "02:00:00:00:00:0a dev va master br0 permanent\n"
     "01:00:5e:00:00:01 dev va self permanent\n"
     "02:00:00:00:00:58 dev vx0 dst 192.0.2.9 port 4790 vni 77 via eth0 self permanent\n"
+    "02:00:00:00:00:59 dev vx0 dst 192.0.2.9 via ifindex 5 link-netnsid 0 self permanent\n"
     "33:33:00:00:00:01 dev eth0 self permanent\n";
 
 constexpr const char* vlans_json = R"([
@@ -93,7 +96,7 @@ TEST_P(Layer2, Neighbours) {
 TEST_P(Layer2, ForwardingDatabase) {
   read(read_fdb_json, fdb_json, read_fdb_text, fdb_text);
   const auto& list = host_.bridging.fdb;
-  ASSERT_THAT(list, SizeIs(4));
+  ASSERT_THAT(list, SizeIs(5));
   EXPECT_EQ(list[0].bridge, book_.find("br0"));
   EXPECT_EQ(list[0].port, book_.find("va"));
   EXPECT_TRUE(list[0].is_static);
@@ -106,6 +109,9 @@ TEST_P(Layer2, ForwardingDatabase) {
   EXPECT_EQ(list[3].remote.text(), "192.0.2.9");
   EXPECT_EQ(list[3].remote_port, 4790);
   EXPECT_EQ(list[3].remote_vni, 77u);
+  EXPECT_EQ(list[3].remote_via, book_.find("eth0"));
+  EXPECT_EQ(list[4].remote_via, no_device);
+  EXPECT_EQ(list[4].remote_via_ifindex, 5u);
   EXPECT_FALSE(list[3].local);
 }
 

@@ -32,6 +32,12 @@ void read_neighbour(Words& words, Host& host, DeviceBook& book) {
   if (!words.error() && !device_is_gone) host.neighbours.push_back(neighbour);
 }
 
+/// `via eth0`, `via ifindex 3` of the namespace in which the device was made.
+void read_via(Words& words, bridge::FdbEntry& entry, const DeviceBook& book) {
+  if (words.take("ifindex")) entry.remote_via_ifindex = words.number_after<std::uint32_t>("ifindex");
+  else entry.remote_via = book.find(words.value("via"));
+}
+
 /// `02:00:00:00:00:02 dev veth1 vlan 1 master br0 permanent`,
 /// `02:00:00:00:00:03 dev vxlan0 dst 192.0.2.9 via eth0 self`
 void read_fdb_entry(Words& words, Host& host, DeviceBook& book) {
@@ -46,7 +52,7 @@ void read_fdb_entry(Words& words, Host& host, DeviceBook& book) {
     if (word == "dst") entry.remote = words.parsed(word, wire::IpAddress::parse);
     if (word == "port") entry.remote_port = words.number_after<std::uint16_t>(word);
     if (word == "vni") entry.remote_vni = words.number_after<std::uint32_t>(word);
-    if (word == "via") entry.remote_via = book.find(words.value(word));
+    if (word == "via") read_via(words, entry, book);
     if (word == "permanent") permanent = true;
     if (word == "static") entry.is_static = true;
     if (word == "sticky") entry.sticky = true;

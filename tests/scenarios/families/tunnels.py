@@ -220,6 +220,213 @@ scenario(
     may_hesitate=True,
     fixed="h2: iptables -P FORWARD ACCEPT",
 )
+# The datagrams of the tunnel are dropped where they come back, or never leave. Their source port is a hash.
+ROUTED_BACK = "h: iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\nh: iptables -A INPUT -p icmp -j ACCEPT"
+scenario(
+    "flannel-input-policy-here",
+    "This host's INPUT lets established connections in only. The answer's datagram belongs to none: it goes to 8472, too.",
+    [FLANNEL, "h: iptables -P INPUT DROP", ROUTED_BACK],
+    POD,
+    dies("back", "h"),
+    policy("filter", "INPUT"),
+    fix="must",
+    unlike="--sport",
+    fixed="h: iptables -A INPUT -s 192.168.7.2 -d 192.168.7.1 -i eth0 -p udp --dport 8472 -j ACCEPT",
+)
+scenario(
+    "flannel-input-policy-both",
+    "Both hosts' INPUT does.",
+    [FLANNEL, "h: iptables -P INPUT DROP", ROUTED_BACK, "h2: iptables -P INPUT DROP"],
+    POD,
+    dies("out", "h2"),
+    policy("filter", "INPUT"),
+    fix="must",
+    unlike="--sport",
+    fixed="h: iptables -A INPUT -p udp --dport 8472 -j ACCEPT\nh2: iptables -A INPUT -p udp --dport 8472 -j ACCEPT",
+)
+scenario(
+    "flannel-output-policy-there",
+    "The other host's OUTPUT lets nothing out but pings.",
+    [FLANNEL, "h2: iptables -P OUTPUT DROP", "h2: iptables -A OUTPUT -p icmp -j ACCEPT"],
+    POD,
+    dies("back", "h2"),
+    policy("filter", "OUTPUT"),
+    fix="must",
+    unlike="--sport",
+    fixed="h2: iptables -A OUTPUT -s 192.168.7.2 -d 192.168.7.1 -o eth0 -p udp --dport 8472 -j ACCEPT",
+)
+scenario(
+    "flannel-raw-drop-here",
+    "This host's raw PREROUTING drops the tunnel's port.",
+    [FLANNEL, "h: iptables -t raw -A PREROUTING -i eth0 -p udp --dport 8472 -j DROP"],
+    POD,
+    dies("back", "h"),
+    rule("raw", "PREROUTING", 1),
+    fix="must",
+    unlike="--sport",
+    fixed="h: iptables -t raw -F",
+)
+scenario(
+    "vxlan-input-policy-here",
+    "Bridged: this host's INPUT drops the datagram in which the other container answers ARP.",
+    [OVERLAY, "h: iptables -P INPUT DROP"],
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("policy", namespace="h", chain="INPUT"),
+    fix="must",
+    fixed="h: iptables -A INPUT -s 192.168.7.2 -p udp --dport 4789 -j ACCEPT",
+)
+scenario(
+    "vxlan-input-policy-there",
+    "Bridged: the other host's INPUT drops the one in which ARP asks.",
+    [OVERLAY, "h2: iptables -P INPUT DROP"],
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("policy", namespace="h2", chain="INPUT"),
+    fix="must",
+    fixed="h2: iptables -A INPUT -p udp --dport 4789 -j ACCEPT",
+)
+
+# Where a frame is sent: the entries of the fdb, and the routes of the underlay.
+SWITCH = """
+namespace sw r
+cable h/eth0 sw/p1
+cable h2/eth0 sw/p2
+cable r/eth0 sw/p3
+sw: ip link add name brx type bridge
+sw: ip link set brx up
+sw: ip link set p1 master brx
+sw: ip link set p2 master brx
+sw: ip link set p3 master brx
+r: ip addr add 192.168.7.254/24 dev eth0
+"""
+LAN = FLANNEL.replace("cable h/eth0 h2/eth0\n", SWITCH.lstrip()) + """
+h: ip route add default via 192.168.7.254
+h2: ip route add default via 192.168.7.254
+"""
+ENTRY = "bridge fdb replace 5e:00:00:00:00:02 dev flannel.1 dst {} self permanent"
+RIGHT_ENTRY = "h: " + ENTRY.format("192.168.7.2")
+
+
+def wrong_entry(remote):
+    return cause("bridge", namespace="h", text=f"5e:00:00:00:00:02 dev flannel.1 dst {remote} self permanent")
+
+
+scenario("flannel-fdb-nobody", "The fdb entry of the other host names an address that nobody has.",
+         [LAN, "h: " + ENTRY.format("192.168.7.112")], POD, dies("out", "h"), wrong_entry("192.168.7.112"), fix="must",
+         fixed=RIGHT_ENTRY)
+scenario("flannel-fdb-far-away", "... one on another network: the router there does not forward it.",
+         [LAN, "h: " + ENTRY.format("10.99.0.1")], POD, dies("out", "r"), wrong_entry("10.99.0.1"), fix="must", fixed=RIGHT_ENTRY)
+scenario("flannel-fdb-no-tunnel-there", "... that of the router, where no tunnel listens.",
+         [LAN, "h: " + ENTRY.format("192.168.7.254")], POD, dies("out", "r"), wrong_entry("192.168.7.254"), fix="must",
+         fixed=RIGHT_ENTRY)
+scenario(
+    "flannel-fdb-third-host",
+    "... that of a third host of the cluster: its flannel.1 has another MAC address.",
+    [LAN, "r: ip link add flannel.1 address 5e:00:00:00:00:03 type vxlan id 1 dstport 8472 local 192.168.7.254 nolearning\n"
+     "r: ip addr add 10.244.3.0/32 dev flannel.1\nr: ip link set flannel.1 up", "h: " + ENTRY.format("192.168.7.254")],
+    POD,
+    dies("out", "r", "ip_rcv_core", "OTHERHOST"),
+    wrong_entry("192.168.7.254"),
+    fix="must",
+    fixed=RIGHT_ENTRY,
+)
+scenario(
+    "flannel-fdb-wrong-there",
+    "The other host's entry of this one is wrong: the answer is lost.",
+    [LAN, "h2: bridge fdb replace 5e:00:00:00:00:01 dev flannel.1 dst 192.168.7.111 self permanent"],
+    POD,
+    dies("back", "h2"),
+    cause("bridge", namespace="h2", text="5e:00:00:00:00:01 dev flannel.1 dst 192.168.7.111 self permanent"),
+    fix="must",
+    fixed="h2: bridge fdb replace 5e:00:00:00:00:01 dev flannel.1 dst 192.168.7.1 self permanent",
+)
+scenario(
+    "flannel-renumbered",
+    "The other host got another address; neither the fdb here nor its own tunnel knows.",
+    [LAN, "h2: ip addr add 192.168.7.22/24 dev eth0\nh2: ip addr del 192.168.7.2/24 dev eth0\n"
+     "h2: ip addr add 192.168.7.22/24 dev eth0 || true\nh2: ip route replace default via 192.168.7.254"],
+    POD,
+    dies("out", "h"),
+    wrong_entry("192.168.7.2"),
+    fix="must",
+    fixed="h: " + ENTRY.format("192.168.7.22") + "\nh2: ip link set flannel.1 type vxlan local 192.168.7.22",
+)
+scenario(
+    "flannel-neighbour-wrong",
+    "The permanent neighbour for the other host's flannel.1 has a MAC address that nobody has.",
+    [LAN, "h: ip neigh replace 10.244.2.0 lladdr 5e:00:00:00:00:77 dev flannel.1 nud permanent"],
+    POD,
+    dies("out", "h", "vxlan_xmit", "NO_TX_TARGET"),
+    cause("neighbour", namespace="h"),
+    fix="must",
+    fixed="h: ip neigh replace 10.244.2.0 lladdr 5e:00:00:00:00:02 dev flannel.1 nud permanent",
+)
+scenario(
+    "vxlan-wrong-remote-there",
+    "Bridged: the remote that the other host's device was made with is an address that nobody has.",
+    [OVERLAY.replace("remote 192.168.7.1\nh2: ip link set vx0 master", "remote 192.168.7.9 nolearning\nh2: ip link set vx0 master")],
+    OVER,
+    dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED"),
+    cause("bridge", namespace="h2", text="00:00:00:00:00:00 dev vx0 dst 192.168.7.9 self permanent"),
+    fix="must",
+    fixed="h2: bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.168.7.1",
+)
+scenario(
+    "flannel-down-there",
+    "The other host's flannel.1 is down, and has lost its routes and neighbours. The way back is through the tunnel.",
+    [LAN, "h2: ip link set flannel.1 down"],
+    POD,
+    dies("out", "h2"),
+    cause("device", namespace="h2"),
+    fix="must",
+    unlike="dev eth0",
+    fixed="h2: ip link set flannel.1 up\nh2: ip route add 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink\n"
+          "h2: ip neigh replace 10.244.1.0 lladdr 5e:00:00:00:00:01 dev flannel.1 nud permanent",
+)
+
+# `dev` binds the remote that the device was made with, not what the fdb says; that has a `via` of its own.
+PINNED = FLANNEL.replace("nolearning", "dev eth0 nolearning")
+VIA = PINNED.replace("dst 192.168.7.2", "dst 192.168.7.2 via eth0").replace("dst 192.168.7.1", "dst 192.168.7.1 via eth0")
+SECOND_NIC = """
+namespace x
+cable h/eth1 x/eth0
+h: ip addr add 10.55.0.2/24 dev eth1
+x: ip addr add 10.55.0.1/24 dev eth0
+"""
+NO_WAY = dies("out", "h", "vxlan_xmit_one", "IP_OUTNOROUTES")
+for kind in ("blackhole", "unreachable"):
+    scenario(f"underlay-{kind}", f"A route of the underlay says {kind}. The tunnel's `dev` leads to the other host, but is not asked.",
+             [PINNED, f"h: ip route add {kind} 192.168.7.2"], POD, NO_WAY, cause("route", text=f"{kind} 192.168.7.2"), fix="must",
+             fixed=f"h: ip route del {kind} 192.168.7.2")
+scenario("underlay-no-route", "The subnet of the underlay has lost its route.", [PINNED, "h: ip route del 192.168.7.0/24 dev eth0"], POD,
+         NO_WAY, cause("route"), fix="must", fixed="h: ip route add 192.168.7.0/24 dev eth0 scope link src 192.168.7.1")
+scenario("underlay-blackhole-back", "The other host has a rule that says so.",
+         [PINNED, "h2: ip rule add to 192.168.7.1 ipproto udp dport 8472 blackhole"], POD,
+         dies("back", "h2", "vxlan_xmit_one", "IP_OUTNOROUTES"), cause("route", namespace="h2"), fix="must",
+         fixed="h2: ip rule del to 192.168.7.1 ipproto udp dport 8472 blackhole")
+scenario("underlay-by-another-device", "A more specific route leads through another NIC, whatever `dev` says.",
+         [PINNED, SECOND_NIC, "h: ip route add 192.168.7.2 via 10.55.0.1"], POD, dies("out", "x"),
+         cause("route", namespace="h", text="192.168.7.2 via 10.55.0.1 dev eth1"), fix="must", fixed="h: ip route del 192.168.7.2")
+scenario("underlay-dev-elsewhere", "`dev` is a NIC that does not lead to the other host: the entries do not mind.",
+         [FLANNEL.replace("cable c1/eth0", SECOND_NIC.strip() + "\ncable c1/eth0")
+          .replace("local 192.168.7.1 nolearning", "local 192.168.7.1 dev eth1 nolearning")], POD, works(source="10.244.1.2"))
+for kind in ("blackhole", "unreachable"):
+    scenario(f"underlay-{kind}-via", f"The entry has a `via`: what the routes say ({kind}) does not matter.",
+             [VIA, f"h: ip route add {kind} 192.168.7.2"], POD, works(source="10.244.1.2"))
+scenario("underlay-via-elsewhere", "The entry's `via` is a NIC that does not lead there.",
+         [FLANNEL, SECOND_NIC, "h: bridge fdb replace 5e:00:00:00:00:02 dev flannel.1 dst 192.168.7.2 via eth1 self permanent"], POD,
+         dies("out", "h"))
+scenario(
+    "underlay-blackhole-learned",
+    "Bridged: ARP is flooded by the remote that is bound to `dev`, but who answered was learned, and is looked up.",
+    [OVERLAY.replace("remote 192.168.7.2", "remote 192.168.7.2 dev eth0"), "h: ip route add blackhole 192.168.7.2"],
+    OVER,
+    dies("out", "h", "vxlan_xmit_one", "IP_OUTNOROUTES"),
+    cause("route", text="blackhole 192.168.7.2"),
+    fix="must",
+    fixed="h: ip route del blackhole 192.168.7.2",
+)
 scenario(
     "unused-vxlan",
     "A VXLAN device that is not on the way is no reason to doubt.",
