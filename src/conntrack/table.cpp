@@ -34,11 +34,15 @@ Table::Found found_by(std::uint32_t handle) {
 }  // namespace
 
 Table::Found Table::find_key(const Tuple& tuple, std::uint16_t zone, Zones zones) const {
-  return found_by(keys_.find(key_hash(tuple, zone), [&](std::uint32_t handle) {
-    const Found entry = found_by(handle);
+  const auto is_key = [&](Found entry) {
     const Connection& c = pool_[entry.id];
     return c.zones[entry.direction] == zones[entry.direction] && c.tuple(entry.direction) == tuple;
-  }));
+  };
+  const Found found = found_by(keys_.find(
+      key_hash(tuple, zone), [&](std::uint32_t handle) { return is_key(found_by(handle)); }));
+  // What looks the same from both ends is taken for an answer: that key came last into its bucket.
+  const Found reply{found.id, Direction::reply};
+  return found && zones.reply == zone && is_key(reply) ? reply : found;
 }
 
 Table::Found Table::find(const Tuple& tuple, Zones zones, std::int64_t now_ms) const {

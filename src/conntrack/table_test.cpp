@@ -49,6 +49,19 @@ TEST(Table, FindsAConfirmedEntryFromBothEnds) {
   EXPECT_EQ(t.table.size(), 1U);
 }
 
+/// Seen on Linux 6.18: of a flow from an address to itself the second packet makes an entry
+/// answered.
+TEST(Table, TakesWhatLooksTheSameFromBothEndsForAnAnswer) {
+  Tracker t;
+  const Tuple tuple{server, server, 53, 53, wire::protocol::udp};
+  const auto packet = [] {
+    return Packet::from_ip(wire::make_udp({.source = server, .destination = server}, 53, 53, {}));
+  };
+  EXPECT_EQ(t.pass(packet()).ctinfo, CtInfo::new_connection);
+  EXPECT_EQ(t.table.find(tuple, {}, 0).direction, Direction::reply);
+  EXPECT_EQ(t.pass(packet()).ctinfo, CtInfo::established_reply);
+}
+
 TEST(Table, HidesWhatIsNotConfirmed) {
   Tracker t;
   Packet packet = t.udp(1000);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "conntrack/table.hpp"
 #include "conntrack/trackers.hpp"
 #include "wire/checksum.hpp"
@@ -19,12 +21,30 @@ bool is_fragment(const Packet& packet) {
   return header != nullptr && header->is_fragment();
 }
 
+bool is_all_zero(std::span<const std::uint8_t> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+/// The sum that conntrack takes runs over the IP header, too, which adds nothing but to a message
+/// of zeroes: that one is right then. Linux: net/netfilter/utils.c nf_ip_checksum.
+bool icmp_sums_up(const Segment& segment) {
+  return wire::checksum_finish(wire::checksum_add(segment.bytes)) == 0 ||
+         is_all_zero(segment.bytes);
+}
+
+bool is_icmp_of_zeroes(const Packet& packet) {
+  const auto network = packet.network();
+  const auto* header = wire::header_at<wire::Ipv4Header>(network);
+  return header != nullptr && header->protocol == wire::protocol::icmp && !header->is_fragment() &&
+         header->header_bytes() < network.size() &&
+         is_all_zero(network.subspan(header->header_bytes()));
+}
+
 /// What is wrong with an ICMP message before any look-up.
 Invalid fault_of_icmp(const Segment& segment, bool test_checksum) {
   const auto* icmp = wire::header_at<wire::IcmpHeader>(segment.bytes);
   if (icmp == nullptr) return Invalid::truncated;
-  if (test_checksum && wire::checksum_finish(wire::checksum_add(segment.bytes)) != 0)
-    return Invalid::bad_checksum;
+  if (test_checksum && !icmp_sums_up(segment)) return Invalid::bad_checksum;
   if (icmp->type > highest_icmp_type) return Invalid::unknown_type;
   return Invalid::none;
 }
@@ -77,6 +97,10 @@ Stop Table::track(Packet& packet, Hook hook, const Config& config, std::int64_t 
   // A raw sender's own fragments are not put together, and so not tracked.
   if (hook != Hook::output || !is_fragment(packet))
     seen = observe(packet, hook, config, now_ms, chance);
+  // Who asks for the sum later is told this one.
+  if (seen.why != Invalid::bad_checksum && hook == Hook::prerouting && config.checksum &&
+      is_icmp_of_zeroes(packet))
+    packet.checksum_verified = true;
   packet.has_template_zone = false;
   packet.connection = seen.id;
   packet.ctinfo = seen.info;

@@ -18,11 +18,11 @@ struct Cut {
   bool original = false;  ///< as it came
 };
 
-/// A packet that was reassembled leaves in its old pieces, if they fit and it still is as long.
+/// A packet that was reassembled leaves in its old pieces, if they are known and fit.
 std::optional<Cut> cut_as_it_came(const Packet& packet, const Ipv4Header& ip, std::size_t payload,
                                   std::size_t room) {
   const std::vector<std::uint16_t>& old = packet.fragment_payloads;
-  if (old.empty() || ip.is_fragment()) return std::nullopt;
+  if (old.size() < 2 || ip.is_fragment()) return std::nullopt;
   if (std::accumulate(old.begin(), old.end(), std::size_t{0}) != payload) return std::nullopt;
   const bool all_fit = std::all_of(old.begin(), old.end(), [&](auto p) { return p <= room; });
   const bool aligned =

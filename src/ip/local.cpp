@@ -83,7 +83,9 @@ LocalAnswer icmp_error(const Arrived& a, std::uint8_t type) {
 /// Linux: net/ipv4/icmp.c icmp_rcv.
 LocalAnswer icmp(const Arrived& a) {
   constexpr std::uint8_t last_known = 18, extended_echo = 42, extended_echo_reply = 43;
-  if (wire::checksum_finish(wire::checksum_add(a.segment)) != 0 || a.segment.empty())
+  const bool sums_up =
+      a.packet.checksum_verified || wire::checksum_finish(wire::checksum_add(a.segment)) == 0;
+  if (!sums_up || a.segment.empty())
     return lost(Stage::icmp_rcv, DropReason::ICMP_CSUM, Cause::packet(PacketCause::checksum));
   const auto* icmp = wire::header_at<IcmpHeader>(a.segment);
   if (icmp == nullptr)

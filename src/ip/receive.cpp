@@ -1,5 +1,6 @@
-#include "ip/ip.hpp"
 #include "link/receive.hpp"
+
+#include "ip/ip.hpp"
 #include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
@@ -16,7 +17,7 @@ template <Trace T>
 Stop receive(Packet& packet, T&) {
   // What a bridge has put together comes up as one packet, and goes on as one.
   packet.fragment_max_bytes = 0;
-  packet.fragment_payloads.clear();
+  packet.fragment_dont = false;
   if (packet.type == PacketType::other_host)
     return Stop::drop(Stage::ip_rcv_core, DropReason::OTHERHOST, link::blame_other_host(packet));
   const auto network = packet.network();

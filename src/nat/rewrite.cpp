@@ -112,6 +112,30 @@ bool rewrite_transport(std::uint8_t number, std::span<std::uint8_t> bytes, const
 
 }  // namespace
 
+std::size_t rewritten_bytes(std::span<const std::uint8_t> ip) {
+  const auto* header = wire::header_at<wire::Ipv4Header>(ip);
+  if (header == nullptr || header->header_bytes() > ip.size()) return 0;
+  const std::size_t segment = ip.size() - header->header_bytes();
+  const auto all_or_quoted = [&](std::size_t bytes) {
+    return segment >= bytes ? bytes : quoted_bytes;
+  };
+  switch (header->protocol) {
+    case protocol::tcp:
+      return header->header_bytes() + all_or_quoted(sizeof(wire::TcpHeader));
+    case protocol::sctp:
+      return header->header_bytes() + all_or_quoted(sizeof(wire::SctpHeader));
+    case protocol::udp:
+    case protocol::udplite:
+      return header->header_bytes() + sizeof(wire::UdpHeader);
+    case protocol::icmp:
+      return header->header_bytes() + sizeof(wire::IcmpHeader);
+    case protocol::gre:
+      return header->header_bytes() + quoted_bytes;
+    default:
+      return header->header_bytes();
+  }
+}
+
 bool rewrite(std::span<std::uint8_t> ip, Manip manip, const conntrack::Tuple& tuple) {
   auto* header = wire::header_at<wire::Ipv4Header>(ip);
   if (header == nullptr || header->header_bytes() < sizeof(*header) ||

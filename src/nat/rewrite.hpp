@@ -16,4 +16,9 @@ namespace wayout::nat {
 /// Linux: nf_nat_proto.c nf_nat_ipv4_manip_pkt, l4proto_manip_pkt.
 [[nodiscard]] bool rewrite(std::span<std::uint8_t> ip, Manip manip, const conntrack::Tuple& tuple);
 
+/// Bytes from the network header on that rewrite() wants to write to: the IP header and what it
+/// knows of the transport's. 0 for what is no IP packet.
+/// Linux: nf_nat_proto.c, what each of its functions asks skb_ensure_writable for.
+[[nodiscard]] std::size_t rewritten_bytes(std::span<const std::uint8_t> ip);
+
 }  // namespace wayout::nat

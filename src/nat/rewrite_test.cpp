@@ -83,6 +83,22 @@ TEST(Rewrite, TakesWhatAnErrorQuotes) {
   EXPECT_FALSE(rewrite(no_header, Manip::source, to));
 }
 
+TEST(Rewrite, WantsTheHeadersThatItWritesTo) {
+  const auto of = [](std::uint8_t protocol, std::size_t payload) {
+    return rewritten_bytes(wire::make_ipv4(
+        {.source = client, .destination = server, .protocol = protocol}, Bytes(payload)));
+  };
+  namespace p = wire::protocol;
+  EXPECT_EQ(of(p::tcp, 20), 40U);
+  EXPECT_EQ(of(p::tcp, 19), 28U);  // as an error quotes it
+  EXPECT_EQ(of(p::sctp, 12), 32U);
+  EXPECT_EQ(of(p::sctp, 11), 28U);
+  for (const std::uint8_t protocol : {p::udp, p::udplite, p::icmp, p::gre})
+    EXPECT_EQ(of(protocol, 40), 28U);
+  EXPECT_EQ(of(p::esp, 40), 20U);
+  EXPECT_EQ(rewritten_bytes(Bytes(19)), 0U);
+}
+
 TEST(Rewrite, ChangesOnlyTheAddressOfWhatHasNoPorts) {
   const Bytes payload{0, 0, 1, 0, 'x'};
   Bytes packet =

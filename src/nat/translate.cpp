@@ -2,6 +2,7 @@
 
 #include "nat/lifetime.hpp"
 #include "nat/rewrite.hpp"
+#include "packet/pull.hpp"
 #include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
@@ -66,8 +67,10 @@ Stop translate_error(Packet& packet, Hook hook, const Connection& connection, T&
   const std::span<std::uint8_t> ip = packet.network();
   const auto& header = *wire::header_at<wire::Ipv4Header>(ip);
   const std::span<std::uint8_t> error = ip.subspan(header.header_bytes());
-  if (error.size() < sizeof(wire::IcmpHeader) + sizeof(wire::Ipv4Header)) return refused;
+  constexpr std::size_t fixed_bytes = sizeof(wire::IcmpHeader) + sizeof(wire::Ipv4Header);
+  if (error.size() < fixed_bytes) return refused;
   if (wire::checksum_finish(wire::checksum_add(error)) != 0) return refused;
+  pull_fragments(packet, header.header_bytes() + fixed_bytes);
   auto& icmp = *wire::header_at<wire::IcmpHeader>(error);
   constexpr std::uint32_t done = Status::source_nat_done | Status::destination_nat_done;
   constexpr std::uint32_t mapped = Status::source_nat | Status::destination_nat;
@@ -80,7 +83,9 @@ Stop translate_error(Packet& packet, Hook hook, const Connection& connection, T&
   if (!connection.has(mapped_bit(mapping_at(hook, direction)))) return Stop::go_on();
   const conntrack::Tuple& other_way = connection.tuple(opposite(direction));
   const Manip manip = manip_of(hook);
-  if (!rewrite(error.subspan(sizeof(wire::IcmpHeader)), opposite(manip), other_way)) return refused;
+  const std::span<std::uint8_t> quoted = error.subspan(sizeof(wire::IcmpHeader));
+  pull_fragments(packet, ip.size() - quoted.size() + rewritten_bytes(quoted));
+  if (!rewrite(quoted, opposite(manip), other_way)) return refused;
   icmp.checksum = 0;
   icmp.checksum = wire::checksum_finish(wire::checksum_add(error));
   if (!rewrite(ip, manip, *inverse(other_way))) return refused;
@@ -117,6 +122,7 @@ Stop translate(Packet& packet, Hook hook, DeviceId egress, conntrack::Table& tab
       tell(packet, hook, connection, Did::kept, trace);
     return Stop::go_on();
   }
+  pull_fragments(packet, rewritten_bytes(packet.network()));
   if (!rewrite(packet.network(), manip_of(hook), *inverse(connection.tuple(opposite(direction)))))
     return refuse(Cause::packet(PacketCause::truncated));
   tell(packet, hook, connection, Did::translated, trace);

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "netfilter/target.hpp"
+#include "packet/pull.hpp"
 #include "route/decide.hpp"
 #include "wire/checksum.hpp"
 
@@ -87,6 +88,7 @@ void insert_mss(Packet& packet, std::uint16_t mss) {
 
 Verdict act(const TcpmssTarget& target, const Situation& at) {
   if (at.is_later_fragment()) return {};
+  pull_fragments(at.packet, at.packet.network().size());  // the kernel asks for all of it
   const Verdict refused = Verdict::end(at.drop(Cause::rule(at.rule)));
   const std::size_t ip_bytes = at.ip().header_bytes();
   const auto* tcp = wire::header_at<wire::TcpHeader>(at.transport());

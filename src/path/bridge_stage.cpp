@@ -141,6 +141,7 @@ Stop to_ports(Packet& packet, const bridge::Decision& decision, bool from_port, 
   const std::size_t copies = decision.ports.size() - (decision.up || decision.ports.empty() ? 0 : 1);
   for (std::size_t i = 0; i < copies; ++i) {
     Packet copy = packet;
+    copy.fragment_payloads.clear();  // a clone is never cut at its old seams
     const Stop stop = to_port(copy, decision.ports[i], decision.bridge, from_port, stack, trace);
     end(std::move(copy), stop, stack, trace);
   }

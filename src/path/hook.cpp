@@ -42,7 +42,8 @@ Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T&
       stop = reroute(packet, stack, trace);
     }
   }
-  for (Packet& answer : made) send_answer(std::move(answer), packet, stack);  // resets, errors
+  for (Packet& answer : made)  // resets, errors
+    if (limits_allow(answer, stack)) send_answer(std::move(answer), packet, stack);
   return stop;
 }
 

@@ -1,10 +1,10 @@
 // Layer 3 on the way: routing decisions, local delivery, forwarding, errors.
 #include <algorithm>
 
+#include "ip/arp.hpp"
 #include "path/stages.hpp"
 #include "path/walk.hpp"
-
-#include "ip/arp.hpp"
+#include "wire/checksum.hpp"
 #include "wire/headers.hpp"
 
 namespace wayout::path {
@@ -53,14 +53,22 @@ void send_answer(Packet answer, const Packet& about, Stack& stack) {
       {whole_frame ? Work::Kind::transmit : Work::Kind::send, std::move(answer)});
 }
 
+bool limits_allow(const Packet& answer, Stack& stack) {
+  const host::Host& host = stack.host;
+  const auto* ip = wire::header_at<wire::Ipv4Header>(answer.network());
+  const auto* icmp = wire::header_at<wire::IcmpHeader>(answer.network(), ip->header_bytes());
+  if (ip->protocol != wire::protocol::icmp || icmp == nullptr) return true;
+  const wire::IpAddress to = ip->destination_address();
+  const bool by_loopback = host.interfaces.owner_of(to) != no_device;
+  return stack.state.icmp.allow({.type = icmp->type, .code = icmp->code}, to, by_loopback,
+                                host.ip.icmp_limits, stack.state.now_ms);
+}
+
 void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack) {
   const host::Host& host = stack.host;
   std::optional<Packet> made =
       ip::make_error(offender, error, host.fib, host.interfaces, answer_policy(host), stack.chance);
-  if (!made) return;
-  const auto to = wire::header_at<wire::Ipv4Header>(made->network())->destination_address();
-  const bool by_loopback = host.interfaces.owner_of(to) != no_device;
-  if (!stack.state.icmp.allow(error, to, by_loopback, host.ip.icmp_limits, stack.state.now_ms)) return;
+  if (!made || !limits_allow(*made, stack)) return;
   // It belongs to the offender's connection, as going the other way. Linux: nf_conntrack_attach.
   made->connection = offender.connection;
   if (made->connection != no_connection) {
@@ -99,6 +107,50 @@ void keep_accepted_mark(const Packet& packet, Stack& stack) {
                             packet.mark});
 }
 
+/// What was sent to many is answered from the address that this host would write to the sender
+/// from, or, without a way there, from one of the device. Linux: net/ipv4/fib_frontend.c
+/// fib_compute_spec_dst.
+wire::IpAddress address_that_answers(const Packet& packet, Stack& stack) {
+  const host::Host& host = stack.host;
+  const route::Flow asked = route::flow_of(packet);
+  route::Flow flow;
+  flow.destination = asked.source;
+  flow.tos = asked.tos;
+  if (host.interfaces.either(packet.device, &route::Ipv4Conf::src_valid_mark))
+    flow.mark = packet.mark;
+  Packet probe;
+  NoTrace quiet;
+  if (!route::output(flow, probe, host.fib, host.interfaces, stack.chance, quiet))
+    return flow.source;
+  const wire::IpAddress found = route::select_source_address(host.interfaces, packet.device,
+                                                             asked.source, route::Scope::universe);
+  return found.is_set() ? found : wire::IpAddress::any(wire::Family::ipv4);
+}
+
+/// `reply` comes from its source, or from the address that answers for a group.
+void settle_source(Packet& reply, const Packet& packet, Stack& stack) {
+  auto* ip = wire::header_at<wire::Ipv4Header>(reply.network());
+  if (!ip->source_address().is_unspecified()) return;
+  ip->source = address_that_answers(packet, stack).v4();
+  ip->checksum = wire::ipv4_header_checksum(reply.network().first(ip->header_bytes()));
+}
+
+/// The sum of a UDP packet for many is tested with its sockets in hand: never, when there are none.
+/// What is short, and what conntrack has summed up, is known to be wrong before.
+/// Linux: udp.c udp4_csum_init, __udp4_lib_mcast_deliver.
+bool nobody_sums_up(const Packet& packet, const Stack& stack) {
+  constexpr std::size_t tested_at_once = 76;  // CHECKSUM_BREAK
+  const bool to_many = packet.routing.type == RouteType::broadcast ||
+                       packet.routing.type == RouteType::multicast;
+  const auto network = packet.network();
+  const auto* ip = wire::header_at<wire::Ipv4Header>(network);
+  if (!to_many || ip->protocol != wire::protocol::udp) return false;
+  const auto* udp = wire::header_at<wire::UdpHeader>(network, ip->header_bytes());
+  if (udp == nullptr || udp->length <= tested_at_once) return false;
+  const conntrack::Config& config = stack.host.conntrack_config;
+  return !config.enabled || !config.checksum || packet.ctinfo == CtInfo::untracked;
+}
+
 }  // namespace
 
 template <Trace T>
@@ -107,9 +159,11 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
   if (Stop stop = hook(Hook::input, packet, packet.device, no_device, stack, trace)) return stop;
   if (is_tunnelled(packet, stack)) return unwrap(packet, stack, trace);
   const host::IpConfig& config = stack.host.ip;
+  const bool listening = somebody_listens(packet, stack);
+  if (!listening && nobody_sums_up(packet, stack)) packet.checksum_verified = true;
   ip::LocalAnswer answer =
       ip::deliver(packet,
-                  {.listening = somebody_listens(packet, stack),
+                  {.listening = listening,
                    .pinging = stack.pinging,
                    .ignore_echo = config.icmp_echo_ignore_all,
                    .ignore_broadcast_echo = config.icmp_echo_ignore_broadcasts,
@@ -118,7 +172,10 @@ Stop deliver(Packet& packet, Stack& stack, T& trace) {
                   trace);
   if (answer.stop.fate == Fate::delivered) keep_accepted_mark(packet, stack);
   blame_tunnel_down(packet, stack, answer.stop);
-  if (answer.reply) send_answer(std::move(*answer.reply), packet, stack);
+  if (answer.reply) {
+    settle_source(*answer.reply, packet, stack);
+    send_answer(std::move(*answer.reply), packet, stack);
+  }
   if (answer.error) {
     // UDP lets go of the connection before it looks for a socket (nf_reset_ct): the error about a
     // closed port is tracked anew. An unknown protocol keeps it.
@@ -208,18 +265,18 @@ Stop arp(Packet& packet, Stack& stack, T& trace) {
   ip::ArpResult result =
       ip::arp_process(packet, host.fib, host.interfaces, host.devices, host.neighbours,
                       stack.state.neighbours, stack.state.now_ms, stack.chance, trace);
+  if (result.resolved) {  // a request resolves its sender before it is answered
+    auto& entry = stack.state.neighbours.entries[*result.resolved];
+    for (Packet& waiting : entry.waiting)
+      stack.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
+    entry.waiting.clear();
+  }
   if (result.answer) {
     result.answer->device = packet.device;
     result.answer->number = stack.next_packet++;
     result.answer->answers = packet.answers;
     meet_unmodelled(arp_family, Hook::output, packet.answers, packet.device, stack, trace);
     stack.work.push_back({Work::Kind::transmit, std::move(*result.answer)});
-  }
-  if (result.resolved) {
-    auto& entry = stack.state.neighbours.entries[*result.resolved];
-    for (Packet& waiting : entry.waiting)
-      stack.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
-    entry.waiting.clear();
   }
   return result.stop;
 }

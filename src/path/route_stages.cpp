@@ -1,4 +1,5 @@
 // The two routing decisions on the way, and what a program's socket makes of its own.
+#include "packet/pull.hpp"
 #include "path/stages.hpp"
 
 #include "wire/checksum.hpp"
@@ -102,11 +103,23 @@ void take_accepted_mark(Packet& packet, const Stack& stack) {
   }
 }
 
+/// TCP asks for a socket before the way is asked for, and wants its header in one piece for that.
+/// Linux: ip_input.c ip_rcv_finish_core, tcp_ipv4.c tcp_v4_early_demux.
+void read_by_early_demux(Packet& packet) {
+  if (packet.fragment_payloads.empty() || packet.type != PacketType::host) return;
+  const auto* ip = wire::header_at<wire::Ipv4Header>(packet.network());
+  const std::size_t wanted = ip->header_bytes() + sizeof(wire::TcpHeader);
+  if (ip->protocol == wire::protocol::tcp && packet.network().size() >= wanted)
+    pull_fragments(packet, wanted);
+}
+
 }  // namespace
 
 template <Trace T>
 Stop route_in(Packet& packet, Stack& stack, T& trace) {
-  if (packet.routing.decided) return Stop::go_on();  // looped back: it keeps the route it was sent by
+  if (packet.routing.decided)
+    return Stop::go_on();  // looped back: it keeps the route it was sent by
+  read_by_early_demux(packet);
   const host::Host& host = stack.host;
   return route::input(packet, host.fib, host.interfaces, stack.chance, trace);
 }

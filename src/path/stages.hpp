@@ -201,6 +201,10 @@ void blame_tunnel_down(const Packet& packet, const Stack& stack, Stop& stop);
 /// A packet that this host makes in answer to `about` goes into stack.work.
 void send_answer(Packet answer, const Packet& about, Stack& stack);
 
+/// Whether the buckets for ICMP let this answer go, if it is an error; takes its tokens.
+/// Linux: net/ipv4/icmp.c icmpv4_global_allow, icmpv4_xrlim_allow.
+[[nodiscard]] bool limits_allow(const Packet& answer, Stack& stack);
+
 /// An ICMP error about `offender`, made and put into stack.work.
 /// Linux: net/ipv4/icmp.c __icmp_send.
 void send_error(const Packet& offender, const ip::IcmpError& error, Stack& stack);

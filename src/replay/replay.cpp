@@ -8,6 +8,23 @@ namespace {
 
 constexpr std::int64_t ns_per_ms = 1'000'000;
 
+/// Whether a packet waits for a neighbour whose connection nobody else keeps: one that a bridge
+/// redirected, before it was confirmed. The connection must not be freed then.
+bool only_packets_hold(const link::NeighbourState& neighbours,
+                       const conntrack::Table& connections) {
+  const auto holds = [&](const Packet& packet) {
+    if (packet.connection == no_connection) return false;
+    const conntrack::Connection& connection = connections[packet.connection];
+    return !connection.has(conntrack::Status::confirmed) ||
+           connection.has(conntrack::Status::dying);
+  };
+  return std::any_of(neighbours.asked.begin(), neighbours.asked.end(),
+                     [&](const link::NeighbourKey& key) {
+                       const auto& waiting = neighbours.entries.at(key).waiting;
+                       return std::any_of(waiting.begin(), waiting.end(), holds);
+                     });
+}
+
 /// Of several copies of a frame that end differently, the one that tells most.
 int rank(const Stop& stop) {
   switch (stop.fate) {
@@ -105,7 +122,7 @@ bool Replay::receive(DeviceId device, std::int64_t time_ns, Packet frame) {
 
   constexpr std::int64_t housekeeping_ms = 1000;
   conntrack::Table& connections = state().connections;
-  connections.collect();
+  if (!only_packets_hold(state().neighbours, connections)) connections.collect();
   const std::int64_t now_ms = virtual_ms(now_ns_);
   if (now_ms - expired_ms_ >= housekeeping_ms) {
     connections.expire(now_ms);

@@ -53,6 +53,8 @@ void EngineHost::ended(std::span<const path::JourneyEnd> ends) {
     if (end.stop.fate != Fate::dropped) continue;
     // The kernel says of an echo that it may not answer what it says of one that it answers.
     if (end.stop.cause == Cause::sysctl(Sysctl::icmp_echo_ignore_all)) continue;
+    // An answer that has no way is not even made.
+    if (end.packet.answers != 0 && end.stop.stage == Stage::ip_route_output) continue;
     observed_.frames.back().dropped.push_back(
         {std::string(stage_name(end.stop.stage)), std::string(reason_name(end.stop.reason))});
   }

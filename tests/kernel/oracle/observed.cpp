@@ -49,8 +49,14 @@ void hold_together(const std::string& what, const std::vector<T>& kernel, const 
     any = true;
     out.push_back(fmt::format("{}\n  kernel {}", what, told(item)));
   }
-  for (const T& item : rest) out.push_back(fmt::format("{}\n  engine {}", what, told(item)));
-  if (!any && rest.empty()) out.push_back(what + ": the same in another order");
+  for (const T& item : rest)
+    out.push_back(fmt::format("{}\n  engine {}", what, told(item)));
+  if (any || !rest.empty()) return;
+  std::string text = what + ": the same in another order";
+  for (std::size_t i = 0; i < kernel.size(); ++i)
+    if (kernel[i] != engine[i])
+      text += fmt::format("\n  kernel {}\n  engine {}", told(kernel[i]), told(engine[i]));
+  out.push_back(text);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
