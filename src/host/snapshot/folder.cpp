@@ -20,6 +20,7 @@
 #include "host/json.hpp"
 #include "host/listeners.hpp"
 #include "host/nft.hpp"
+#include "host/queues.hpp"
 #include "host/registration.hpp"
 #include "host/rules.hpp"
 #include "host/snapshot/links_json.hpp"
@@ -320,7 +321,10 @@ class FolderReader {
   }
 
   void read_sockets() {
-    read_one("ss.txt", [&](const File& file) { return read_listeners(file, host_, book_); });
+    const auto read = [&](const File& file) { return read_listeners(file, host_, book_); };
+    if (read_one("ss-options.txt", read)) open("ss.txt");  // the same sockets, told in less words
+    else read_one("ss.txt", read);
+    read_one("nfqueue.txt", [&](const File& file) { return read_queues(file, host_); });
   }
 
   /// IPv6 is not modelled; its files must be whole all the same.
