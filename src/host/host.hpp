@@ -45,14 +45,7 @@ struct Unmodelled {
   wire::Prefix source, destination;    ///< only packets between these; no family: all
 };
 
-/// A socket that listens (or a UDP socket bound), as `ss -lntu` shows it.
-struct Listener {
-  std::uint8_t protocol = 0;
-  wire::IpAddress address;             ///< unspecified: any
-  std::uint16_t port = 0;
-  DeviceId device = no_device;         ///< SO_BINDTODEVICE
-  bool dual_stack = false;             ///< an IPv6 socket that takes IPv4 too
-};
+using wayout::Listener;
 
 /// net.ipv4.* that the IP room reads.
 struct IpConfig {

@@ -58,7 +58,9 @@ class ListenersReader {
   ListenersReader(Host& host, const DeviceBook& book) : host_(host), book_(book) {}
 
   void read(Words& words) {
-    if (words.line().starts_with('\t') || is_heading(words)) return;
+    if (words.line().starts_with('\t')) return read_options(words.line());
+    last_ = nullptr;
+    if (is_heading(words)) return;
     const std::string_view first = words.next();
     if (is_state(first)) return read_socket(words, first == "UNCONN" ? udp : tcp, first);
     if (first == "tcp" || first == "udp" || first == "tcp6" || first == "udp6") {
@@ -114,6 +116,12 @@ class ListenersReader {
     return of_ss || of_netstat;
   }
 
+  /// `inet-sockopt: ( is_icsk mc_loop transparent)` of the socket in the line before.
+  void read_options(std::string_view line) {
+    if (last_ == nullptr || line.find("inet-sockopt:") == std::string_view::npos) return;
+    last_->transparent = line.find("transparent") != std::string_view::npos;
+  }
+
   /// Behind protocol and state: `0 128 0.0.0.0:22 0.0.0.0:*`.
   void read_socket(Words& words, std::uint8_t protocol, std::string_view state) {
     any_line_ = true;
@@ -141,10 +149,12 @@ class ListenersReader {
     either_stack_ |= by_netstat && found->dual_stack && found->address.is_unspecified();
     found->protocol = protocol;
     host_.listeners.push_back(*found);
+    last_ = &host_.listeners.back();
   }
 
   Host& host_;
   const DeviceBook& book_;
+  Listener* last_ = nullptr;   ///< of the line before
   bool has_heading_ = false, has_protocols_ = false, any_line_ = false;
   bool tcp_shown_ = false, udp_shown_ = false;  ///< at least one listener
   bool either_stack_ = false;  ///< netstat shows a socket on ::

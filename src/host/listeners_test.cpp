@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "host/queues.hpp"
+
 namespace wayout::host {
 namespace {
 
@@ -34,6 +36,40 @@ TEST(Listeners, EveryFormOfAnAddress) {
   EXPECT_TRUE(host.listeners[2].dual_stack);
   EXPECT_TRUE(host.listeners[2].address.is_unspecified());
   EXPECT_EQ(host.listeners[3].address.text(), "127.0.0.1");
+}
+
+// As ss 6.1 prints it with --inet-sockopt.
+TEST(Listeners, WhichAreTransparent) {
+  Host host;
+  DeviceBook book(host);
+  ASSERT_TRUE(read_listeners(
+      File{"ss-options.txt",
+           "udp UNCONN 0      0      0.0.0.0:3130 0.0.0.0:*\n"
+           "\tinet-sockopt: ( mc_loop mc_all)\n"
+           "tcp LISTEN 0      5      0.0.0.0:3129 0.0.0.0:*\n"
+           "\tinet-sockopt: ( is_icsk mc_loop transparent mc_all)\n"
+           "tcp LISTEN 0      5         [::1]:25         [::]:*\n"
+           "\tinet-sockopt: ( is_icsk mc_loop transparent mc_all)\n"
+           "tcp LISTEN 0      5      0.0.0.0:22 0.0.0.0:*\n"},
+      host, book));
+  ASSERT_THAT(host.listeners, SizeIs(3));
+  EXPECT_EQ(host.listeners[0].transparent, false);
+  EXPECT_EQ(host.listeners[1].transparent, true);
+  EXPECT_EQ(host.listeners[2].transparent, std::nullopt);
+}
+
+TEST(Queues, WhoReadsThem) {
+  Host host;
+  ASSERT_TRUE(read_queues(File{"nfqueue.txt", ""}, host));
+  ASSERT_TRUE(host.netfilter.queues_read);
+  EXPECT_THAT(*host.netfilter.queues_read, SizeIs(0));
+  ASSERT_TRUE(read_queues(File{"nfqueue.txt",
+                               "    7 3000831     0 2 65531     0     0        0  1\n"
+                               "65535 3000832     0 2 65531     0     0        0  1\n"},
+                          host));
+  EXPECT_EQ(*host.netfilter.queues_read, (std::vector<std::uint16_t>{7, 65535}));
+  EXPECT_EQ(read_queues(File{"nfqueue.txt", "cat: no such file\n"}, host).error().text(),
+            "nfqueue.txt:1:1: expected the number of a queue");
 }
 
 TEST(Listeners, BadInputIsRefused) {

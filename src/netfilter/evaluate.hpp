@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "netfilter/recent.hpp"
 #include "netfilter/rule.hpp"
 #include "packet/chance.hpp"
+#include "packet/listener.hpp"
 #include "packet/packet.hpp"
 #include "packet/trace.hpp"
 #include "route/fib.hpp"
@@ -47,6 +49,8 @@ struct Netfilter {
   std::optional<std::uint32_t> unknown_order;
   std::vector<ForeignHook> foreign;
   IpSets sets;
+  /// The queues of NFQUEUE that a program reads; not set: not known.
+  std::optional<std::vector<std::uint16_t>> queues_read;
   Compiled compiled;                      ///< by compile()
 
   [[nodiscard]] const Rule& rule(RuleRef ref) const {
@@ -78,6 +82,7 @@ struct State {
   std::vector<Counters> counters;         ///< at Netfilter::counter_of()
   std::unordered_map<std::uint64_t, LimitBucket> limits;  ///< by counter << 8 | match
   std::vector<RecentTable> recent;        ///< at RecentMatch::list
+  std::optional<IpSets> sets;             ///< as rules have changed them; not set: they have not
   /// By TableKind: nft runs before legacy after all; none: that has not mattered yet.
   std::array<std::optional<bool>, 5> nft_first;
   std::vector<RuleRef> calls;             ///< scratch of the chain walk: where to return to
@@ -98,7 +103,7 @@ enum class Missed : std::uint32_t {
 
 /// What a rule or policy that matched did, in Step::value of Did::rule_matched.
 enum class RuleEffect : std::uint32_t {
-  go_on, accept, drop, reject, jump, goto_, return_, nat, mark, log, notrack, queue
+  go_on, accept, drop, reject, jump, goto_, return_, nat, mark, log, notrack, queue, copy, set, proxy
 };
 
 /// What rules read of the host besides the packet.
@@ -109,6 +114,8 @@ struct Surroundings {
   const route::Fib& fib;
   const conntrack::Config& conntrack_config;
   ip::AnswerPolicy answers;                   ///< of what REJECT sends
+  /// Sockets that listen here; not set: not known.
+  std::optional<std::span<const Listener>> listeners = std::nullopt;
 };
 
 /// What a hook may change besides the packet. Packets that targets make (resets, ICMP errors) go to
@@ -121,6 +128,9 @@ struct Writable {
   std::vector<Packet>& made;
   std::vector<Assumption>& assumed;
   std::int64_t now_ms = 0;
+  /// Where TEE puts its copies: IP packets that know their way (or, without a route, have none) and
+  /// leave before the packet goes on. Null: this packet is such a copy, and is not copied again.
+  std::vector<Packet>* copies = nullptr;
 };
 
 /// The devices a hook sees. Bridge: `in`/`out` are the bridge, the ports are in the packet.
@@ -146,7 +156,8 @@ struct Cursor {
 /// Ends: NETFILTER_DROP at nf_hook_slow (legacy) or nft_do_chain (iptables-nft) with the rule or
 ///   policy as cause, or PacketCause::hotdrop; Fate::undecided for chains without end
 ///   (chain_walk.hpp); what conntrack and nat end.
-/// Changes: packet (NAT, marks, TOS, TTL, MSS), counters, connections, made, assumed, cursor.
+/// Changes: packet (NAT, marks, TOS, TTL, TCP header), counters, connections, sets, made, copies,
+///   assumed, cursor.
 /// Not modelled: a ForeignHook, or a KeptTarget that is not run, is told as Did::assumed (by
 ///   Cause::unmodelled or the rule), kept in Writable::assumed, and the packet goes on.
 template <Trace T>

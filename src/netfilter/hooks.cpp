@@ -163,6 +163,12 @@ class CircleSearch {
   std::vector<Mark> marks_;
 };
 
+/// Linux: each module's checkentry that calls nf_defrag_ipv4_enable.
+bool needs_whole_packets(const Target& target) {
+  const auto* kept = std::get_if<KeptTarget>(&target);
+  return kept != nullptr && std::holds_alternative<TproxyChange>(kept->does);
+}
+
 std::uint32_t place_counters(const std::vector<Ruleset>& rulesets, Compiled& compiled) {
   std::uint32_t next = 0;
   for (const Ruleset& ruleset : rulesets) {
@@ -186,8 +192,12 @@ class Numbering {
   void number(Rule& rule) {
     for (Match& match : rule.matches)
       std::visit([this](auto& kind) { number(kind); }, match);
-    if (auto* kept = std::get_if<KeptTarget>(&rule.target))
-      kept->does = kept_change(kept->name, kept->tokens);
+    auto* kept = std::get_if<KeptTarget>(&rule.target);
+    if (kept == nullptr) return;
+    kept->does = kept_change(kept->name, kept->tokens);
+    if (auto* change = std::get_if<SetChange>(&kept->does))
+      for (auto* use : {&change->add, &change->remove, &change->map})
+        if (*use) (*use)->position = position_of((*use)->set);
   }
   /// How many there are.
   [[nodiscard]] std::uint32_t recent_lists() const {
@@ -198,10 +208,10 @@ class Numbering {
   template <class Other>
   void number(Other&) {}
   void number(KeptMatch& match) { match.asks = kept_question(match.name, match.tokens); }
-  void number(SetMatch& match) {
-    const IpSet* set = sets_.find(match.set);
-    match.position = set == nullptr ? SetMatch::not_there
-                                    : static_cast<std::uint32_t>(set - sets_.list.data());
+  void number(SetMatch& match) { match.position = position_of(match.set); }
+  [[nodiscard]] std::uint32_t position_of(const std::string& name) const {
+    const IpSet* set = sets_.find(name);
+    return set == nullptr ? SetMatch::not_there : static_cast<std::uint32_t>(set - sets_.list.data());
   }
   void number(RecentMatch& match) {
     match.list = lists_.try_emplace(match.name, recent_lists()).first->second;
@@ -231,13 +241,16 @@ bool needs_conntrack(const Target& target) {
          std::holds_alternative<ConnmarkTarget>(target);
 }
 
-std::uint32_t number_rules(Netfilter& netfilter) {
+void number_rules(Netfilter& netfilter, Compiled& compiled) {
   Numbering numbering(netfilter.sets);
   for (Ruleset& ruleset : netfilter.rulesets)
     for (Table& table : ruleset.tables)
       for (Chain& chain : table.chains)
-        for (Rule& rule : chain.rules) numbering.number(rule);
-  return numbering.recent_lists();
+        for (Rule& rule : chain.rules) {
+          numbering.number(rule);
+          compiled.reassembles = compiled.reassembles || needs_whole_packets(rule.target);
+        }
+  compiled.recent_lists = numbering.recent_lists();
 }
 
 }  // namespace
@@ -265,7 +278,7 @@ Result<void> compile(Netfilter& netfilter) {
     compiled.nat_chains[static_cast<std::size_t>(hook)] = std::move(at.nat);
   }
   compiled.counters = place_counters(netfilter.rulesets, compiled);
-  compiled.recent_lists = number_rules(netfilter);
+  number_rules(netfilter, compiled);
   compiled.done = true;
   netfilter.compiled = std::move(compiled);
   return {};

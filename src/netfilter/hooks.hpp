@@ -50,6 +50,7 @@ struct Compiled {
   std::vector<std::vector<std::vector<std::uint32_t>>> counter_base;
   std::uint32_t counters = 0;                           ///< how many there are
   std::uint32_t recent_lists = 0;                       ///< how many lists `-m recent` has
+  bool reassembles = false;  ///< some rule needs whole packets (TPROXY), conntrack or not
 };
 
 struct Netfilter;

@@ -1,11 +1,10 @@
-// Matches and targets that stay in iptables-save's words: what those that are run ask and do.
+// Matches that stay in iptables-save's words: what those that are run ask. Targets: kept_change.hpp.
 //
 // The words are printed as they were read. compile() (hooks.hpp) reads them once into these
-// numbers, and nothing else is looked at for a packet (match_kept.cpp, target_kept.cpp). Most kept
-// matches and targets are not run: theirs stay empty.
+// numbers, and nothing else is looked at for a packet (match_kept.cpp). Most kept matches are not
+// run: theirs stay empty.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,26 +41,8 @@ struct RpfilterQuestion {
 using KeptQuestion = std::variant<std::monostate, RangeQuestion, TosQuestion, PacketTypeQuestion,
                                   RpfilterQuestion>;
 
-/// TOS and DSCP: the octet becomes (tos & ~mask) ^ value.
-struct TosChange { std::uint8_t value = 0, mask = 0; };
-/// TTL.
-struct TtlChange {
-  enum class How : std::uint8_t { set, decrease, increase };
-  How how = How::set;
-  int by = 0;
-};
-/// TCPOPTSTRIP: options of these kinds become no-operations.
-struct StripChange { std::bitset<256> kinds; };
-/// NFQUEUE and QUEUE: a program decides.
-struct QueueChange {};
-
-/// Empty: it does nothing to the packet that we know of.
-using KeptChange = std::variant<std::monostate, TosChange, TtlChange, StripChange, QueueChange>;
-
 /// What a match of this name asks with these words, which stand behind `-m name`.
 [[nodiscard]] KeptQuestion kept_question(std::string_view name,
                                          const std::vector<std::string>& words);
-/// What a target of this name does with these words, which stand behind `-j name`.
-[[nodiscard]] KeptChange kept_change(std::string_view name, const std::vector<std::string>& words);
 
 }  // namespace wayout::netfilter

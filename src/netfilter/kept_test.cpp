@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "netfilter/kept_change.hpp"
+
 namespace wayout::netfilter {
 namespace {
 
@@ -69,7 +71,23 @@ std::string done(std::string_view name, const std::vector<std::string>& words) {
     return "ttl " + std::to_string(static_cast<int>(ttl->how)) + " by " + std::to_string(ttl->by);
   if (const auto* strip = std::get_if<StripChange>(&change))
     return "strip " + std::to_string(strip->kinds.count());
-  return std::holds_alternative<QueueChange>(change) ? "queue" : "nothing";
+  if (const auto* queue = std::get_if<QueueChange>(&change))
+    return "queue " + std::to_string(queue->first) + "-" + std::to_string(queue->last) +
+           (queue->bypass ? " bypass" : "");
+  if (const auto* ecn = std::get_if<EcnChange>(&change))
+    return "ecn " + std::to_string(ecn->tcp_value) + "/" + std::to_string(ecn->tcp_mask) + " " +
+           std::to_string(ecn->ip_value) + "/" + std::to_string(ecn->ip_mask);
+  if (const auto* tee = std::get_if<TeeChange>(&change))
+    return "copy " + tee->gateway.text() + " " + tee->device;
+  if (const auto* proxy = std::get_if<TproxyChange>(&change))
+    return "proxy " + proxy->address.text() + ":" + std::to_string(proxy->port) + " " +
+           std::to_string(proxy->value) + "/" + std::to_string(proxy->mask);
+  if (const auto* set = std::get_if<SetChange>(&change))
+    return "set" + (set->add ? " +" + set->add->set + std::to_string(set->add->source.size()) : "") +
+           (set->remove ? " -" + set->remove->set : "") + (set->map ? " =" + set->map->set : "") +
+           (set->again ? " again" : "") + (set->map_mark ? " mark" : "") +
+           (set->timeout_s ? " " + std::to_string(*set->timeout_s) + "s" : "");
+  return std::holds_alternative<HmarkChange>(change) ? "hmark" : "nothing";
 }
 
 TEST(Kept, WhatTargetsDo) {
@@ -81,9 +99,27 @@ TEST(Kept, WhatTargetsDo) {
   EXPECT_EQ(done("TTL", {"--ttl-inc", "5"}), "ttl 2 by 5");
   EXPECT_EQ(done("TCPOPTSTRIP", {"--strip-options", "2,4"}), "strip 2");
   EXPECT_EQ(done("TCPOPTSTRIP", {"--strip-options", "2,256"}), "nothing");
-  EXPECT_EQ(done("NFQUEUE", {"--queue-num", "0"}), "queue");
-  EXPECT_EQ(done("QUEUE", {}), "queue");
-  EXPECT_EQ(done("TPROXY", {"--on-port", "80"}), "nothing");
+  EXPECT_EQ(done("NFQUEUE", {"--queue-num", "3"}), "queue 3-3");
+  EXPECT_EQ(done("NFQUEUE", {"--queue-balance", "1:3", "--queue-bypass"}), "queue 1-3 bypass");
+  EXPECT_EQ(done("NFQUEUE", {"--queue-balance", "1"}), "nothing");
+  EXPECT_EQ(done("QUEUE", {}), "queue 0-0");
+  EXPECT_EQ(done("ECN", {"--ecn-tcp-remove"}), "ecn 0/192 0/0");
+  EXPECT_EQ(done("ECN", {"--ecn-tcp-ece", "1", "--ecn-ip-ect", "2"}), "ecn 64/64 2/3");
+  EXPECT_EQ(done("ECN", {"--ecn-ip-ect", "4"}), "nothing");
+  EXPECT_EQ(done("TEE", {"--gateway", "10.0.0.1", "--oif", "eth1"}), "copy 10.0.0.1 eth1");
+  EXPECT_EQ(done("TEE", {"--gateway", "fe80::1"}), "nothing");
+  EXPECT_EQ(done("TPROXY", {"--on-port", "80"}), "proxy 0.0.0.0:80 0/0");
+  EXPECT_EQ(done("TPROXY", {"--on-port", "80", "--on-ip", "127.0.0.1", "--tproxy-mark", "0x1/0x3"}),
+            "proxy 127.0.0.1:80 1/3");
+  EXPECT_EQ(done("TPROXY", {"--on-ip", "127.0.0.1"}), "nothing");
+  EXPECT_EQ(done("SET", {"--add-set", "a src,dst", "--del-set", "b src", "--exist", "--timeout", "5"}),
+            "set +a2 -b again 5s");
+  EXPECT_EQ(done("SET", {"--map-set", "m dst", "--map-mark"}), "set =m mark");
+  EXPECT_EQ(done("SET", {"--exist"}), "nothing");
+  EXPECT_EQ(done("HMARK", {"--hmark-mod", "4", "--hmark-rnd", "0x10"}), "hmark");
+  EXPECT_EQ(done("HMARK", {"--hmark-rnd", "0x10"}), "nothing");
+  EXPECT_EQ(done("HMARK", {"--hmark-mod", "4", "--hmark-spi-mask", "0xff"}), "nothing");
+  EXPECT_EQ(done("CLUSTERIP", {"--new"}), "nothing");
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ Outcome ask(const ConnmarkMatch& match, const Situation& at);
 Outcome ask(const AddrtypeMatch& match, const Situation& at);
 Outcome ask(const IprangeMatch& match, const Situation& at);
 Outcome ask(const SetMatch& match, const Situation& at);
+/// What a set may look at of the packet (match_set.cpp).
+SetQuestion question_about(const Situation& at);
 Outcome ask(const MacMatch& match, const Situation& at);
 Outcome ask(const PhysdevMatch& match, const Situation& at);
 Outcome ask(const OwnerMatch& match, const Situation& at);

@@ -49,6 +49,8 @@ Ports ports_of(const Situation& at) {
                                                   : sizeof(wire::UdpHeader));
 }
 
+}  // namespace
+
 SetQuestion question_about(const Situation& at) {
   const Ports ports = ports_of(at);
   SetQuestion question{.source = at.ip().source_address(),
@@ -68,6 +70,8 @@ SetQuestion question_about(const Situation& at) {
   }
   return question;
 }
+
+namespace {
 
 bool looks_at_port(const IpSets& sets, const IpSet& set, const SetMatch& match, bool source) {
   for (std::size_t i = 0; i < set.parts.size() && i < match.source.size(); ++i)
@@ -107,7 +111,7 @@ Outcome ask_about_port(const IpSets& sets, const IpSet& set, const SetMatch& mat
   PortSet accepted;
   for (auto low = borders.begin(); *low < 0x10000; ++low) {
     port = static_cast<std::uint16_t>(*low);
-    const SetAnswer answer = ipset_contains(sets, set, match, question);
+    const SetAnswer answer = ipset_contains(sets, set, match, question, at.changes.now_ms);
     if (answer == SetAnswer::unknown) return Outcome::unknown;
     if ((answer == SetAnswer::yes) == match.invert) continue;
     accepted.add({*port, static_cast<std::uint16_t>(*std::next(low) - 1)});
@@ -118,7 +122,7 @@ Outcome ask_about_port(const IpSets& sets, const IpSet& set, const SetMatch& mat
 }  // namespace
 
 Outcome ask(const SetMatch& match, const Situation& at) {
-  const IpSets& sets = at.around.netfilter.sets;
+  const IpSets& sets = at.sets();
   if (match.position == SetMatch::not_there) return Outcome::unknown;
   const IpSet* set = &sets.list[match.position];
   const SetQuestion question = question_about(at);
@@ -128,7 +132,7 @@ Outcome ask(const SetMatch& match, const Situation& at) {
         at.changes.chance.stand_in(*port) != nullptr && looks_at_port(sets, *set, match, source))
       return ask_about_port(sets, *set, match, question, source, at);
   }
-  switch (ipset_contains(sets, *set, match, question)) {
+  switch (ipset_contains(sets, *set, match, question, at.changes.now_ms)) {
     case SetAnswer::no: return outcome(match.invert);
     case SetAnswer::yes: return outcome(!match.invert);
     case SetAnswer::unknown: break;

@@ -202,6 +202,13 @@ class IpsetReader {
       } else if (words_[i].text == "markmask") {
         set.mark_mask =
             static_cast<std::uint32_t>(text::parse_number(value, 0xffffffff).value_or(0xffffffff));
+      } else if (words_[i].text == "range") {
+        if (!read_range(value, set)) return fail(i + 1, "no range");
+      } else if (words_[i].text == "maxelem") {
+        set.most_elements =
+            static_cast<std::uint32_t>(text::parse_number(value, 0xffffffff).value_or(0xffffffff));
+      } else if (words_[i].text == "timeout") {
+        set.timeout_s = static_cast<std::uint32_t>(text::parse_number(value, 0xffffffff).value_or(0));
       }
     }
   }
@@ -215,12 +222,45 @@ class IpsetReader {
       if (option == "comment") break;
       element.nomatch = element.nomatch || option == "nomatch";
       element.wildcard = element.wildcard || option == "wildcard";
-      element.has_timeout = element.has_timeout || option == "timeout";
+      if (i + 1 < words_.size()) read_value(option, words_[i + 1].text, element);
     }
     if (!read_parts(words_[from].text, set, element)) {
       return fail(from, fmt::format("\"{}\" is no element of a {}", words_[from].text, set.type));
     }
     set.elements.push_back(std::move(element));
+  }
+
+  /// `timeout 20`, where 0 is for ever; `skbmark 0x12/0xff`.
+  static void read_value(std::string_view option, std::string_view value, SetElement& element) {
+    constexpr std::int64_t ms_per_s = 1000;
+    if (option == "timeout") {
+      const auto seconds = text::parse_number(value, 0xffffffff);
+      if (seconds && *seconds != 0)
+        element.expires_ms = static_cast<std::int64_t>(*seconds) * ms_per_s;
+    } else if (option == "skbmark") {
+      const bool masked = value.find('/') != std::string_view::npos;
+      const auto mark = text::parse_number(cut(value, '/'), 0xffffffff);
+      const auto mask = masked ? text::parse_number(value, 0xffffffff) : 0xffffffff;
+      if (!mark || !mask) return;
+      element.map_mark = static_cast<std::uint32_t>(*mark);
+      element.map_mark_mask = static_cast<std::uint32_t>(*mask);
+    }
+  }
+
+  /// `10.0.0.0-10.0.0.255` of addresses, `0-1000` of ports.
+  static bool read_range(std::string_view text, IpSet& set) {
+    const std::string_view first = cut(text, '-');
+    if (set.parts == std::vector{SetPart::port}) {
+      const auto low = text::parse_port(first), high = text::parse_port(text);
+      if (!low || !high) return false;
+      set.ports = {*low, *high};
+      return true;
+    }
+    const auto low = text::parse_address(first, set.family);
+    const auto high = text::parse_address(text, set.family);
+    if (!low || !high) return false;
+    set.addresses = std::pair(*low, *high);
+    return true;
   }
 
   void fail(std::size_t word, std::string message) {

@@ -44,7 +44,7 @@ TEST(ReadIpset, WhatIpsetSavePrints) {
   EXPECT_EQ(sets->find("nowhere"), nullptr);
 
   const SetElement& timed = sets->find("a")->elements.at(0);
-  EXPECT_TRUE(timed.has_timeout);
+  EXPECT_EQ(timed.expires_ms, 99'000);
   EXPECT_FALSE(timed.nomatch);  // that word is in the comment
 
   const IpSet& services = *sets->find("c");

@@ -7,6 +7,18 @@
 #include "wire/craft.hpp"
 
 namespace wayout::netfilter {
+
+// The sum over headers and payload, which the kernel takes whatever the protocol: of a packet with
+// a right IP header and a protocol without such a checksum it is wrong for most payloads.
+bool sums_up(const Situation& at) {
+  if (at.packet.checksum_verified) return true;
+  const std::uint8_t protocol = at.ip().protocol;
+  if (protocol == wire::protocol::tcp || protocol == wire::protocol::udp)
+    return wire::transport_checksum_ok(at.ip().source_address(), at.ip().destination_address(),
+                                       protocol, at.transport());
+  return wire::checksum_finish(wire::checksum_add(std::as_const(at.packet).network())) == 0;
+}
+
 namespace {
 
 /// `--reject-with` as ICMP unreachable code.
@@ -20,18 +32,6 @@ std::uint8_t unreachable_code(RejectWith with) {
     case RejectWith::admin_prohibited: return 13;
     default: return 3;
   }
-}
-
-/// The sum over headers and payload, which the kernel takes whatever the protocol: of a packet with
-/// a right IP header and a protocol without such a checksum it is wrong for most payloads.
-/// Linux: net/netfilter/utils.c nf_ip_checksum.
-bool sums_up(const Situation& at) {
-  if (at.packet.checksum_verified) return true;
-  const std::uint8_t protocol = at.ip().protocol;
-  if (protocol == wire::protocol::tcp || protocol == wire::protocol::udp)
-    return wire::transport_checksum_ok(at.ip().source_address(), at.ip().destination_address(),
-                                       protocol, at.transport());
-  return wire::checksum_finish(wire::checksum_add(std::as_const(at.packet).network())) == 0;
 }
 
 /// Linux: include/net/netfilter/nf_reject.h nf_reject_verify_csum.

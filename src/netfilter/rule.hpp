@@ -19,6 +19,7 @@
 
 #include "nat/map.hpp"
 #include "netfilter/kept.hpp"
+#include "netfilter/kept_change.hpp"
 #include "packet/ids.hpp"
 #include "packet/port_set.hpp"
 #include "wire/address.hpp"

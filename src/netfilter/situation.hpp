@@ -31,6 +31,10 @@ struct Situation {
   /// A fragment that does not begin with the transport header.
   [[nodiscard]] bool is_later_fragment() const { return ip().fragment_offset_bytes() != 0; }
 
+  /// The sets as they are by now.
+  [[nodiscard]] const IpSets& sets() const {
+    return changes.state.sets ? *changes.state.sets : around.netfilter.sets;
+  }
   /// The packet's connection; null: INVALID, UNTRACKED or not tracked at all.
   [[nodiscard]] const conntrack::Connection* connection() const {
     return packet.connection == no_connection

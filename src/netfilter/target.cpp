@@ -81,7 +81,24 @@ RuleEffect effect(const CtTarget& t) { return t.notrack ? RuleEffect::notrack : 
 RuleEffect effect(const NatTarget&) { return RuleEffect::nat; }
 RuleEffect effect(const TcpmssTarget&) { return RuleEffect::go_on; }
 RuleEffect effect(const KeptTarget& t) {
-  return std::holds_alternative<QueueChange>(t.does) ? RuleEffect::queue : RuleEffect::go_on;
+  if (std::holds_alternative<QueueChange>(t.does)) return RuleEffect::queue;
+  if (std::holds_alternative<TeeChange>(t.does)) return RuleEffect::copy;
+  if (std::holds_alternative<SetChange>(t.does)) return RuleEffect::set;
+  const bool proxy = std::holds_alternative<TproxyChange>(t.does) ||
+                     std::holds_alternative<SynproxyChange>(t.does);
+  return proxy ? RuleEffect::proxy : RuleEffect::go_on;
+}
+
+bool may_be_assumed(const std::monostate&) { return true; }
+bool may_be_assumed(const QueueChange&) { return true; }
+bool may_be_assumed(const TproxyChange&) { return true; }
+bool may_be_assumed(const SynproxyChange&) { return true; }
+bool may_be_assumed(const SetChange& change) {
+  return change.map_mark && change.map && change.map->position == SetUse::not_there;
+}
+template <class Known>
+bool may_be_assumed(const Known&) {
+  return false;
 }
 
 }  // namespace
@@ -92,6 +109,12 @@ Verdict act(const Target& target, const Situation& at) {
 
 RuleEffect effect_of(const Target& target) {
   return std::visit([](const auto& kind) { return effect(kind); }, target);
+}
+
+bool may_be_assumed(const Target& target) {
+  const auto* kept = std::get_if<KeptTarget>(&target);
+  return kept != nullptr && !kept->passes &&
+         std::visit([](const auto& change) { return may_be_assumed(change); }, kept->does);
 }
 
 bool only_counts(const Target& target) {

@@ -1,6 +1,8 @@
 // Targets that are kept in iptables-save's words and change what later rules look at, by what
-// compile() made of these: TOS, DSCP, TTL, TCPOPTSTRIP.
+// compile() made of these: TOS, DSCP, TTL, TCPOPTSTRIP, ECN. The others: target_ways.cpp,
+// target_set.cpp, synproxy.cpp, hmark.cpp.
 #include <algorithm>
+#include <type_traits>
 #include <variant>
 
 #include "netfilter/target.hpp"
@@ -67,13 +69,40 @@ Verdict change(const StripChange& strip, const Situation& at) {
   return {};
 }
 
+/// Whatever stands there is taken for a TCP header, in a later fragment the payload.
+/// Linux: net/ipv4/netfilter/ipt_ECN.c set_ect_tcp.
+Verdict change_tcp_flags(const EcnChange& to, const Situation& at) {
+  constexpr std::size_t flags_word = 12;
+  if (wire::header_at<wire::TcpHeader>(at.transport()) == nullptr)
+    return Verdict::end(at.drop(Cause::rule(at.rule)));
+  const auto segment = at.packet.network().subspan(at.ip().header_bytes());
+  auto* tcp = wire::header_at<wire::TcpHeader>(segment);
+  auto* word = wire::header_at<wire::be16>(segment, flags_word);
+  const std::uint16_t before = *word;
+  tcp->flags = static_cast<std::uint8_t>((tcp->flags & ~to.tcp_mask) | to.tcp_value);
+  if (*word != before) tcp->checksum = wire::checksum_update16(tcp->checksum, before, *word);
+  return {};
+}
+
+/// Linux: ipt_ECN.c ecn_tg.
+Verdict change(const EcnChange& to, const Situation& at) {
+  if (to.ip_mask != 0) change(TosChange{to.ip_value, to.ip_mask}, at);
+  if (to.tcp_mask == 0 || at.ip().protocol != wire::protocol::tcp) return {};
+  return change_tcp_flags(to, at);
+}
+
 }  // namespace
 
 Verdict act(const KeptTarget& target, const Situation& at) {
-  if (const auto* to = std::get_if<TosChange>(&target.does)) return change(*to, at);
-  if (const auto* to = std::get_if<TtlChange>(&target.does)) return change(*to, at);
-  if (const auto* strip = std::get_if<StripChange>(&target.does)) return change(*strip, at);
-  return {.assumed = !target.passes};
+  return std::visit(
+      [&](const auto& does) -> Verdict {
+        if constexpr (std::is_same_v<std::decay_t<decltype(does)>, std::monostate>) {
+          return {.assumed = !target.passes};
+        } else {
+          return change(does, at);
+        }
+      },
+      target.does);
 }
 
 }  // namespace wayout::netfilter

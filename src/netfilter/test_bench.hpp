@@ -122,9 +122,14 @@ class TestBench {
   }
 
   [[nodiscard]] Surroundings surroundings() const {
-    return {netfilter, devices, interfaces, fib, conntrack_config, {.default_ttl = default_ttl}};
+    return {netfilter,        devices,
+            interfaces,       fib,
+            conntrack_config, {.default_ttl = default_ttl},
+            listeners};
   }
-  Writable writable() { return {state, connections, chance, made, assumed, now_ms}; }
+  Writable writable() {
+    return {state, connections, chance, made, assumed, now_ms, copying ? nullptr : &copies};
+  }
 
   Netfilter netfilter;
   link::Devices devices;
@@ -134,7 +139,9 @@ class TestBench {
   State state;
   conntrack::Table connections;
   Chance chance{1};
-  std::vector<Packet> made;
+  std::vector<Packet> made, copies;
+  bool copying = false;                     ///< the packet is a copy itself
+  std::optional<std::vector<Listener>> listeners;
   std::vector<Assumption> assumed;
   std::int64_t now_ms = 1'000'000;
   std::uint8_t default_ttl = 64;

@@ -105,7 +105,8 @@ void Packet::replace_network(std::span<const std::uint8_t> bytes) {
 void Packet::scrub(bool same_namespace) {
   type = PacketType::host;
   ingress = no_device;
-  local = by_socket = false;
+  local = by_socket = any_source = false;
+  assigned_by = {};
   routing = {};
   connection = no_connection;
   ctinfo = CtInfo::none;

@@ -135,6 +135,8 @@ class Packet {
   bool local = false;                ///< made by this host
   DeviceId bound = no_device;        ///< of a packet made here: its route must leave by this device
   bool by_socket = false;            ///< a program's socket sends it, and asks for its route
+  bool any_source = false;           ///< that socket is transparent: it may send from any address
+  Cause assigned_by;                 ///< the TPROXY rule that gave it to a socket here; none: it has none
   bool hooks_done_at_bridge = false; ///< PREROUTING already ran in br_netfilter
   bool bridged_dnat = false;
   bool arp_answered = false;         ///< a bridge knows the target: not for ports that suppress ARP

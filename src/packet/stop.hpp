@@ -64,6 +64,9 @@ enum class DropReason : std::uint8_t {
   X(nf_conntrack_in, "nf_conntrack_in")                                                           \
   X(nf_hook_slow, "nf_hook_slow")                                                                 \
   X(nft_do_chain, "nft_do_chain")                                                                 \
+  X(nf_queue, "nf_queue")                                                                         \
+  X(nf_dup_ipv4, "nf_dup_ipv4")                                                                   \
+  X(synproxy_tg4, "synproxy_tg4")                                                                 \
   X(nf_nat_inet_fn, "nf_nat_inet_fn")                                                             \
   X(ip_rcv_finish_core, "ip_rcv_finish_core")                                                     \
   X(fib_validate_source, "fib_validate_source")                                                   \

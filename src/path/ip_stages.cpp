@@ -12,6 +12,7 @@ namespace {
 
 /// True when a socket of this namespace, or one that the question brought, takes the packet.
 bool somebody_listens(const Packet& packet, const Stack& stack) {
+  if (packet.assigned_by != Cause{}) return true;
   const route::Flow flow = route::flow_of(packet);
   for (const Socket& socket : stack.sockets) {
     const bool bound_here = !socket.local.is_set() || socket.local == flow.destination;
@@ -219,6 +220,8 @@ bool has_socket_here(const Packet& packet, const Stack& stack) {
 
 template <Trace T>
 Stop forward(Packet& packet, Stack& stack, T& trace) {
+  if (packet.assigned_by != Cause{})
+    return Stop::drop(Stage::ip_forward, DropReason::NOT_SPECIFIED, packet.assigned_by);
   if (has_socket_here(packet, stack))
     return Stop::drop(Stage::ip_forward, DropReason::NOT_SPECIFIED, packet.routing.by);
   std::vector<ip::IcmpError> errors;
@@ -238,7 +241,9 @@ Stop finish(Packet& packet, Stack& stack, T& trace) {
 
 template <Trace T>
 Stop defragment(Packet& packet, Hook hook, Stack& stack, T& trace) {
-  if (hook != Hook::input && !stack.host.conntrack_config.enabled) return Stop::go_on();
+  const host::Host& host = stack.host;
+  const bool early = host.conntrack_config.enabled || host.netfilter.compiled.reassembles;
+  if (hook != Hook::input && !early) return Stop::go_on();
   const DeviceId vrf = stack.host.interfaces.l3_domain(packet.device);
   return ip::defragment(packet, hook, vrf, stack.host.ip.fragments, stack.state.fragments,
                         stack.state.now_ms, trace);

@@ -133,6 +133,7 @@ Stop route_out(Packet& packet, Stack& stack, T& trace) {
     const bool choose_source = flow.source.is_unspecified();
     if (choose_source) flow.source = {};
     flow.egress = packet.bound;
+    flow.any_source = packet.any_source;
     const Stop stop =
         choose_source && packet.by_socket
             ? route_socket(packet, stack, trace)
@@ -143,7 +144,7 @@ Stop route_out(Packet& packet, Stack& stack, T& trace) {
       if (Stop refused = refuse_address(packet, stack)) return refused;
     }
   }
-  ip::settle_ttl(packet, host.ip.default_ttl);
+  if (!stack.copying) ip::settle_ttl(packet, host.ip.default_ttl);  // a copy may have none left
   return Stop::go_on();
 }
 

@@ -3,7 +3,8 @@
 // A packet is always in exactly one place: in `work` (this namespace goes on with it), in
 // `handovers` (it crosses to another device end), waiting in a neighbour entry, or in `ended`.
 // Packets that the path makes itself (ICMP errors, resets, ARP) are put into `work` and never sent
-// by a nested call.
+// by a nested call; but a copy that TEE makes leaves before the packet goes on, and is not copied
+// again.
 #pragma once
 
 #include <cstdint>
@@ -75,6 +76,7 @@ struct Stack {
   std::vector<Socket> sockets;
   bool pinging = true;                        ///< some program here waits for echo replies
   std::vector<AcceptedSocket> accepted;       ///< those with a mark
+  bool copying = false;                       ///< a copy that TEE made is on its way here
 
   std::deque<Work> work;
   std::vector<Handover> handovers;

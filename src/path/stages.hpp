@@ -65,10 +65,11 @@ Stop arp(Packet& packet, Stack& stack, T& trace);
 template <Trace T>
 Stop defragment(Packet& packet, Hook hook, Stack& stack, T& trace);
 
-/// Everything registered at a netfilter hook. Packets that rules make are put into stack.work.
+/// Everything registered at a netfilter hook. Packets that rules make are put into stack.work; copies
+/// of this one walk to their end first.
 /// Linux: NF_HOOK; for OUTPUT ip_route_me_harder after mangle and nat.
 /// Ends: as netfilter::run; NETFILTER_DROP where what OUTPUT rules changed finds no route.
-/// Changes: as netfilter::run; packet.routing; stack.work, assumed.
+/// Changes: as netfilter::run; packet.routing; stack.work, ended, assumed.
 template <Trace T>
 Stop hook(Hook hook, Packet& packet, DeviceId in, DeviceId out, Stack& stack, T& trace);
 
@@ -133,7 +134,8 @@ Stop error_route(Packet& packet, Stack& stack, T& trace);
 
 /// Checks and changes of forwarding; errors go back.
 /// Linux: net/ipv4/ip_forward.c ip_forward.
-/// Ends: as ip::forward; NOT_SPECIFIED for a packet of a connected socket of this namespace.
+/// Ends: as ip::forward; NOT_SPECIFIED for a packet of a socket of this namespace, that is connected
+///   or that TPROXY gave it to.
 /// Changes: packet (TTL); stack.work.
 template <Trace T>
 Stop forward(Packet& packet, Stack& stack, T& trace);

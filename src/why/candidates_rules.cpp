@@ -135,6 +135,24 @@ std::optional<std::uint32_t> left_early(const Scene& s, RuleRef policy) {
   return std::nullopt;
 }
 
+/// A queue that nobody reads lets pass what comes with --queue-bypass.
+netfilter::Rule with_bypass(netfilter::Rule rule) {
+  auto& target = std::get<netfilter::KeptTarget>(rule.target);
+  if (target.name == "QUEUE") target = {"NFQUEUE", {"--queue-num", "0"}, false};
+  target.tokens.emplace_back("--queue-bypass");
+  return rule;
+}
+
+/// What TPROXY gave to a socket is for this host where its mark says so.
+std::optional<Change> for_proxied(const Scene& s, RuleRef ref) {
+  const auto* target = std::get_if<netfilter::KeptTarget>(&s.h.netfilter.rule(ref).target);
+  const auto* proxy =
+      target == nullptr ? nullptr : std::get_if<netfilter::TproxyChange>(&target->does);
+  if (s.account.end.stop.stage != Stage::ip_forward || proxy == nullptr || proxy->mask == 0)
+    return std::nullopt;
+  return make_mark_local(s.machine, s.host, proxy->value, proxy->mask);
+}
+
 }  // namespace
 
 netfilter::AddressMatch exactly(const wire::IpAddress& address) {
@@ -165,6 +183,9 @@ Changes for_rule(const Scene& s) {
   const std::uint32_t at = policy ? left_early(s, ref).value_or(size) : ref.rule;
   out = policy ? Changes{} : for_sets_of(s, ref);
   for (Change& c : for_passed_sets(s)) out.push_back(std::move(c));
+  if (s.account.end.stop.stage == Stage::nf_queue)
+    out.push_back(replace_rule(s.machine, s.host, ref, with_bypass(s.h.netfilter.rule(ref))));
+  if (auto local = policy ? std::nullopt : for_proxied(s, ref)) out.push_back(std::move(*local));
   if (const auto user = docker_user_chain(s, ref))
     out.push_back(insert_rule(s.machine, s.host, *user, 0, accept_for(s, hook, are_answers(s))));
   if (are_answers(s)) out.push_back(insert_rule(s.machine, s.host, ref, at, accept_for(s, hook, true)));

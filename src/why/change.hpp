@@ -99,6 +99,11 @@ struct Change {
 [[nodiscard]] Change add_table_rule(const host::Machine& machine, std::uint32_t host,
                                     const route::Rule& rule);
 
+/// `ip route add local default dev lo table N; ip rule add fwmark MARK lookup N`, as far as they are
+/// missing: packets with this mark are for this host, wherever they are sent to.
+[[nodiscard]] Change make_mark_local(const host::Machine& machine, std::uint32_t host,
+                                     std::uint32_t mark, std::uint32_t mask);
+
 /// `ip rule add pref 0 lookup local`, which every namespace is born with.
 [[nodiscard]] Change add_local_rule(const host::Machine& machine, std::uint32_t host);
 

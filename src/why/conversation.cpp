@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "ip/ip.hpp"
+#include "netfilter/target.hpp"
 #include "path/stages.hpp"
 #include "why/arrival.hpp"
 #include "why/blame.hpp"
@@ -50,6 +51,7 @@ class Conversation {
   Arrival run_leg(Way way, std::uint32_t packet);
   void lose(Way way, const path::JourneyEnd& end);
   void set_offer(Way sender, std::uint32_t host_number, const Endpoints& ends);
+  [[nodiscard]] bool is_proxied() const;
   void choose_answering_address(Endpoints& ends);
   bool check_answer(const path::JourneyEnd& end);
   [[nodiscard]] Cause why_elsewhere(const path::JourneyEnd& end, const Endpoints& got) const;
@@ -179,6 +181,12 @@ bool Conversation::out_leg(std::size_t index) {
     return true;
   }
   account_.reached = arrival.end.host;
+  if (arrival.end.stop.stage == Stage::synproxy_tg4) {  // what it sends the server is not followed
+    path::JourneyEnd proxied = arrival.end;
+    proxied.stop.fate = Fate::undecided;
+    lose(Way::out, proxied);
+    return false;
+  }
   if (index == 0) account_.seen = endpoints_of(arrival.end.packet);
   dialogue_.heard(index, arrival.end.packet);
   if (arrival.kind == Arrival::Kind::refused) lose(Way::out, arrival.end);
@@ -198,10 +206,13 @@ std::uint32_t Conversation::echo_reply_to(std::uint32_t probe) const {
   return 0;
 }
 
+/// A transparent socket of a proxy answers, in the name of the address that was asked.
+bool Conversation::is_proxied() const { return account_.end.packet.assigned_by != Cause{}; }
+
 /// A UDP socket bound to all addresses answers from the one that routing chooses, unless its program
 /// sees to it (IP_PKTINFO) that it is the one that was asked.
 void Conversation::choose_answering_address(Endpoints& ends) {
-  if (question_.probe != Probe::udp) return;
+  if (question_.probe != Probe::udp || is_proxied()) return;
   const host::Host& host = machine_.hosts[*account_.reached];
   for (const host::Listener& listener : host.listeners)
     if (listener.protocol == wire::protocol::udp && listener.port == ends.sport &&
@@ -274,6 +285,7 @@ bool Conversation::back_leg(std::size_t index) {
     const auto packet = dialogue_.packet(index, ends, ttl_of_route);
     Packet answer = Packet::from_ip(packet);
     answer.number = number;
+    answer.any_source = is_proxied();
     account_.legs.push_back({Way::back, number, wire::describe_ip(packet)});
     journey_.send(*account_.reached, std::move(answer));
   }
@@ -351,9 +363,8 @@ bool names_unmodelled(const host::Machine& machine, const Step& step) {
   if (step.by.kind() == CauseKind::unmodelled)
     return !machine.hosts[step.host].unmodelled[step.by.value()].passes;
   if (step.by.kind() != CauseKind::rule) return false;
-  const auto& rule = machine.hosts[step.host].netfilter.rule(step.by.rule_ref());
-  const auto* target = std::get_if<netfilter::KeptTarget>(&rule.target);
-  return target != nullptr && !target->passes;
+  return netfilter::may_be_assumed(
+      machine.hosts[step.host].netfilter.rule(step.by.rule_ref()).target);
 }
 
 /// A chain that is not modelled, and need not be.

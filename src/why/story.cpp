@@ -24,6 +24,9 @@ const char* effect_word(RuleEffect effect) {
     case RuleEffect::log: return "logs";
     case RuleEffect::notrack: return "untracks";
     case RuleEffect::queue: return "queues";
+    case RuleEffect::copy: return "copies";
+    case RuleEffect::set: return "sets";
+    case RuleEffect::proxy: return "takes";
     case RuleEffect::go_on: return "counts";
   }
   return "";
@@ -147,7 +150,8 @@ void Teller::rule(const Step& step) {
   const bool decides = effect == RuleEffect::accept || effect == RuleEffect::drop ||
                        effect == RuleEffect::reject || effect == RuleEffect::nat ||
                        effect == RuleEffect::mark || effect == RuleEffect::notrack ||
-                       effect == RuleEffect::queue;
+                       effect == RuleEffect::queue || effect == RuleEffect::copy ||
+                       effect == RuleEffect::set || effect == RuleEffect::proxy;
   if (!decides && !all_) return;
   if (step.did == Did::policy_applied && effect == RuleEffect::accept && !all_ &&
       place.table != "filter")

@@ -355,6 +355,27 @@ std::string cause_line(const host::Host& host, const Cause& cause) {
   return "";
 }
 
+namespace {
+
+/// What became of the packet, where the rule alone does not say it.
+const char* what_befell(const host::Host& host, const Stop& stop) {
+  if (stop.stage == Stage::nf_queue)
+    return ", and no program reads this queue: the kernel drops what nobody takes";
+  if (stop.stage == Stage::synproxy_tg4)
+    return ", which answers in the server's name and asks the server only when the client has "
+           "answered to its cookie: that is not followed";
+  if (stop.cause.kind() != CauseKind::rule) return "";
+  const auto* target =
+      std::get_if<netfilter::KeptTarget>(&host.netfilter.rule(stop.cause.rule_ref()).target);
+  if (target == nullptr || !std::holds_alternative<netfilter::TproxyChange>(target->does)) return "";
+  if (stop.stage == Stage::ip_forward)
+    return ", which gives it to a proxy's socket here; but no routing rule for its mark leads to a "
+           "local route, and what a socket has is not forwarded";
+  return ", and no transparent socket (IP_TRANSPARENT) listens there";
+}
+
+}  // namespace
+
 std::string sentence(const host::Host& host, const Stop& stop) {
   const Cause& cause = stop.cause;
   const std::string line = cause_line(host, cause);
@@ -370,10 +391,10 @@ std::string sentence(const host::Host& host, const Stop& stop) {
     case CauseKind::rule:
     case CauseKind::policy: {
       const RulePlace place = rule_place(host, cause.rule_ref());
-      return fmt::format("{} {} of table {}: {}",
+      return fmt::format("{} {} of table {}: {}{}",
                          cause.kind() == CauseKind::rule ? fmt::format("rule {}", place.number)
                                                          : std::string("the policy"),
-                         "in chain " + place.chain, place.table, line);
+                         "in chain " + place.chain, place.table, line, what_befell(host, stop));
     }
     case CauseKind::route: return fmt::format("this route: {}", line);
     case CauseKind::no_route: return "there is no route to the destination";

@@ -103,6 +103,8 @@ class TableWriter {
   }
 
   std::string any_match() {
+    if (!words_.sets.empty() && one_in(8))
+      return " -m set" + maybe_not() + " --match-set " + one_of(words_.sets);
     switch (random_() % 12) {
       case 0: return conntrack_match();
       case 1: return " -m state --state " + states();
@@ -184,6 +186,48 @@ class TableWriter {
     return one_in(6) ? " -j DROP" : " -j ACCEPT";
   }
 
+  std::string set_target() {
+    const bool adds = !one_in(3);
+    std::string text = (adds ? " -j SET --add-set " : " -j SET --del-set ") + one_of(words_.sets);
+    if (adds && one_in(2)) text += " --exist";
+    return text;
+  }
+
+  std::string ecn_target() {
+    if (protocol_ != "tcp" || one_in(3)) return std::string(" -j ECN --ecn-ip-ect ") + pick({"0", "1", "3"});
+    return std::string(" -j ECN ") + pick({"--ecn-tcp-remove", "--ecn-tcp-ece 1", "--ecn-tcp-cwr 1 --ecn-ip-ect 2",
+                                           "--ecn-tcp-ece 0 --ecn-tcp-cwr 1"});
+  }
+
+  std::string hmark_target() {
+    return std::string(" -j HMARK --hmark-tuple ") +
+           pick({"src,dst", "src,dst,sport,dport", "ct,src,dst,sport,dport", "src,dst,sport,dport,proto"}) +
+           " --hmark-mod 4 --hmark-rnd " + pick({"0x10", "0xfeedcafe"});
+  }
+
+  /// What leads a packet, or its copy, elsewhere, or writes down where it came from.
+  std::string leading_target() {
+    switch (random_() % 7) {
+      case 0: return ecn_target();
+      case 1: return hmark_target();
+      case 2: return " -j CHECKSUM --checksum-fill";
+      case 3:
+        if (words_.gateways.empty()) break;
+        return " -j TEE --gateway " + one_of(words_.gateways);
+      case 4:
+        if (!words_.takers) break;
+        return std::string(" -j NFQUEUE ") +
+               pick({"--queue-num 7", "--queue-num 7 --queue-bypass", "--queue-balance 0:3 --queue-bypass"});
+      case 5:
+        if (!words_.takers || !at({Hook::prerouting}) || (protocol_ != "tcp" && protocol_ != "udp")) break;
+        return " -j TPROXY --on-port 3129 --tproxy-mark 0x1/0x1";
+      default:
+        if (words_.sets.empty()) break;
+        return set_target();
+    }
+    return mark_target();
+  }
+
   std::string raw_target() {
     switch (random_() % 8) {
       case 0: return " -j DROP";
@@ -195,6 +239,7 @@ class TableWriter {
   }
 
   std::string mangle_target() {
+    if (one_in(3)) return leading_target();
     switch (random_() % 8) {
       case 0: return one_in(3) ? " -j DROP" : " -j ACCEPT";
       case 1:
@@ -234,6 +279,7 @@ class TableWriter {
   }
 
   std::string filter_target() {
+    if (!words_.sets.empty() && one_in(6)) return set_target();
     switch (random_() % 8) {
       case 0: return " -j DROP";
       case 1:

@@ -17,6 +17,10 @@ struct RuleWords {
   std::vector<std::string> macs = {"02:00:00:00:00:11"};
   std::vector<std::string> dnat = {"10.0.2.5", "8.8.4.4", "10.0.1.3"};  ///< destinations
   std::vector<std::string> snat = {"203.0.113.7"};                      ///< sources
+  // None: no rules speak of these.
+  std::vector<std::string> sets = {};      ///< `name src`, `name src,dst`
+  std::vector<std::string> gateways = {};  ///< for copies
+  bool takers = false;  ///< queues that nobody reads, and proxies that do not listen
 };
 
 /// A ruleset for iptables-restore: every table with all its chains and two more, a few rules each.

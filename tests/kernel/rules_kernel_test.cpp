@@ -40,13 +40,35 @@ std::string told(const Sent& sent) {
                      wire::describe_ip(sent.packet));
 }
 
+constexpr const char* sets = R"(create hosts hash:ip
+create lasting hash:ip timeout 600
+create services hash:ip,port maxelem 4
+create nets hash:net
+create links hash:net,iface
+create ports bitmap:port range 0-1500
+create both list:set
+add nets 8.8.0.0/16
+add ports 53
+add both hosts
+add both lasting
+)";
+
+RuleWords words() {
+  RuleWords words;
+  words.sets = {"hosts src", "hosts dst", "lasting src", "services src,dst", "services dst,src",
+                "nets src", "nets dst", "links src,src", "links dst,dst", "ports src", "ports dst", "both src", "both dst"};
+  words.gateways = {"10.0.2.254", "10.0.1.2", "10.0.1.3", "8.8.8.8"};
+  words.takers = true;
+  return words;
+}
+
 /// One or both backends, in random order of loading.
 std::vector<RulesText> random_rulesets(std::mt19937& random) {
   std::vector<RulesText> list;
   const bool legacy_first = random() % 2 == 0;
   for (const Backend backend : {legacy_first ? Backend::legacy : Backend::nft,
                                 legacy_first ? Backend::nft : Backend::legacy}) {
-    if (list.empty() || random() % 3 == 0) list.push_back({backend, random_rules(random)});
+    if (list.empty() || random() % 3 == 0) list.push_back({backend, random_rules(random, words())});
   }
   return list;
 }
@@ -61,12 +83,13 @@ struct Pair {
 
   /// What is wrong with the rules, or "".
   std::string load(const std::vector<RulesText>& rulesets) {
+    if (std::string said = KernelRouter::load_sets(sets); !said.empty()) return said;
     for (const RulesText& rules : rulesets) {
       if (std::string said = kernel.load(rules); !said.empty()) return said + rules.text;
     }
     for (const RulesText& rules : rulesets)
       saved.push_back({rules.backend, KernelRouter::saved(rules.backend)});
-    engine = std::make_unique<EngineRouter>(saved);
+    engine = std::make_unique<EngineRouter>(saved, 1500, sets);
     return "";
   }
 

@@ -23,6 +23,7 @@
 #include "namespace.hpp"
 #include "netfilter/print.hpp"
 #include "netfilter/read.hpp"
+#include "netfilter/read_ipset.hpp"
 #include "own_ids.hpp"
 #include "wire/craft.hpp"
 #include "wire/text.hpp"
@@ -159,6 +160,7 @@ host::Host make_host() {
   for (const wire::IpAddress& station : stations(2))
     host.neighbours.push_back({station, out0, server_mac, link::NudState::permanent});
   host.listeners_known = true;
+  host.netfilter.queues_read.emplace();
   return host;
 }
 
@@ -206,6 +208,14 @@ std::string KernelRouter::load(const RulesText& rules) {
   std::ofstream(file) << rules.text;
   const std::string said =
       output_of(fmt::format("{}-restore -c {} 2>&1", iptables_name(rules.backend), file));
+  std::remove(file.c_str());
+  return said;
+}
+
+std::string KernelRouter::load_sets(const std::string& text) {
+  const std::string file = fmt::format("/tmp/wayout-sets-{}", getpid());
+  std::ofstream(file) << text;
+  const std::string said = output_of(fmt::format("ipset restore -file {} 2>&1", file));
   std::remove(file.c_str());
   return said;
 }
@@ -261,8 +271,12 @@ void KernelRouter::collect(std::vector<Seen>& frames) const {
     frames.push_back({Origin::server, std::move(frame)});
 }
 
-EngineRouter::EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes) {
+EngineRouter::EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes,
+                           const std::string& sets) {
   host::Host host = make_host();
+  Result<netfilter::IpSets> read_sets = netfilter::read_ipset(sets, "sets");
+  if (!read_sets) throw std::runtime_error(read_sets.error().text());
+  host.netfilter.sets = std::move(*read_sets);
   host.devices[out0].mtu_bytes = host.interfaces[out0].mtu_bytes = out_mtu_bytes;
   for (const RulesText& rules : saved) {
     Result<netfilter::Ruleset> read =

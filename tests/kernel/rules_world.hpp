@@ -50,6 +50,8 @@ class KernelRouter {
   KernelRouter();
   /// What iptables-restore has to say against it; "" when it loaded.
   std::string load(const RulesText& rules);
+  /// Sets, in the words of `ipset save`, and what ipset has to say against them.
+  static std::string load_sets(const std::string& text);
   /// What iptables-save -c prints, without comments; on a busy machine a dropped packet is counted
   /// a little late, so `expected` is waited for.
   [[nodiscard]] static std::string saved(netfilter::Backend backend,
@@ -72,7 +74,8 @@ class KernelRouter {
 /// The same router in the engine. The rules are those that the kernel has saved.
 class EngineRouter {
  public:
-  explicit EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes = 1500);
+  explicit EngineRouter(const std::vector<RulesText>& saved, std::uint32_t out_mtu_bytes = 1500,
+                        const std::string& sets = "");
 
   void send(Origin from, const std::vector<std::uint8_t>& packet);
   /// Everything that left since last time.

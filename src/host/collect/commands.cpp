@@ -30,6 +30,10 @@ std::span<const Command> commands() {
       {"ipset.txt", {"ipset", "save"}},
       {"conntrack.txt", {"conntrack", "-L", "-o", "extended"}},
       {"ss.txt", {"ss", "-Hlntu"}},
+      {"ss-options.txt", {"ss", "-Hlntu", "--inet-sockopt"}},
+      // Nothing to find, nobody reads a queue.
+      {"nfqueue.txt",
+       {"find", "/proc/net/netfilter/", "-name", "nfnetlink_queue", "-exec", "cat", "{}", "+"}},
       {"tc-qdisc.json", {"tc", "-json", "qdisc", "show"}},
       {"bpftool-net.json", {"bpftool", "-j", "net", "show"}},
       {"ip-xfrm-policy.txt", {"ip", "xfrm", "policy"}},

@@ -19,6 +19,7 @@
 #include "host/live/sockets.hpp"
 #include "host/live/takers.hpp"
 #include "host/live/traffic_control.hpp"
+#include "host/queues.hpp"
 #include "host/registration.hpp"
 #include "host/rules.hpp"
 #include "host/sysctls.hpp"
@@ -48,6 +49,9 @@ class NamespaceReader {
     for (const Part part : parts)
       if (Result<void> result = (this->*part)(); !result) return result;
     read_listeners(host_, book_);
+    const std::string queues = "/proc/thread-self/net/netfilter/nfnetlink_queue";
+    if (Result<void> result = read_queues(File{queues, read_proc(queues)}, host_); !result)
+      return result;
     complete(host_);
     return {};
   }

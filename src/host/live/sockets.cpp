@@ -36,10 +36,12 @@ void add_listener(const nlmsghdr& message, std::uint8_t protocol, Host& host,
   listener.protocol = protocol;
   listener.port = ntohs(socket->id.idiag_sport);
   listener.device = book.find_ifindex(socket->id.idiag_if);
+  const Attributes attributes(message, sizeof *socket);
+  if (const auto options = attributes.number<inet_diag_sockopt>(INET_DIAG_SOCKOPT))
+    listener.transparent = options->transparent != 0;
   if (socket->idiag_family == AF_INET) {
     listener.address = v4_of(socket->id.idiag_src, 0);
   } else {
-    const Attributes attributes(message, sizeof *socket);
     const bool only_v6 = attributes.number<std::uint8_t>(INET_DIAG_SKV6ONLY).value_or(0) != 0;
     if (only_v6) return;
     if (is_mapped(socket->id.idiag_src)) {

@@ -20,6 +20,7 @@
 #include "host/json.hpp"
 #include "host/listeners.hpp"
 #include "host/nft.hpp"
+#include "host/queues.hpp"
 #include "host/registration.hpp"
 #include "host/rules.hpp"
 #include "host/snapshot/links_json.hpp"
@@ -321,7 +322,11 @@ class FolderReader {
 
   void read_sockets() {
     const auto sockets = [&](const File& file) { return read_listeners(file, host_, book_); };
-    if (!read_one("ss.txt", sockets)) assume("any port may be listened on: there is no ss.txt");
+    if (read_one("ss-options.txt", sockets))
+      open("ss.txt");  // the same sockets, told in less words
+    else if (!read_one("ss.txt", sockets))
+      assume("any port may be listened on: there is no ss.txt");
+    read_one("nfqueue.txt", [&](const File& file) { return read_queues(file, host_); });
   }
 
   /// IPv6 is not modelled; its files must be whole all the same.

@@ -1,8 +1,10 @@
-// Targets that are read and printed but not evaluated. Those that only report or only change what
-// decides nothing are passed by (`passes`); the others make the answer undecided.
+// Targets that are kept in words. Some are run by what compile() makes of these (kept_change.hpp); of
+// the others those that only report or only change what decides nothing are passed by (`passes`), and
+// the rest makes the answer undecided.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <iterator>
 
@@ -10,6 +12,7 @@
 #include "netfilter/text/names.hpp"
 #include "netfilter/text/parts.hpp"
 #include "netfilter/text/registry.hpp"
+#include "wire/headers.hpp"
 
 namespace wayout::netfilter::text {
 namespace {
@@ -52,7 +55,40 @@ constexpr OptionSpec dscp_options[] = {
     {.name = "set-dscp-class", .spell = dscp_value},
 };
 constexpr OptionSpec ecn_options[] = {
-    {.name = "ecn-tcp-remove", .form = Form::none, .required = true}};
+    {.name = "ecn-tcp-remove", .id = 0, .form = Form::none},
+    {.name = "ecn-tcp-ece", .id = 1, .form = Form::number, .highest = 1},
+    {.name = "ecn-tcp-cwr", .id = 2, .form = Form::number, .highest = 1},
+    {.name = "ecn-ip-ect", .id = 3, .form = Form::number, .highest = 3},
+};
+/// To remove is to write two zeroes, and the one is printed as the other.
+Target read_ecn(const Arguments& given) {
+  constexpr std::uint8_t remove = 0, ece = 1, cwr = 2, ect = 3;
+  constexpr std::uint8_t any[] = {remove, ece, cwr, ect};
+  given.need_one_of(any);
+  for (const std::uint8_t flag : {ece, cwr}) given.allow_one_of(std::array{remove, flag});
+  const auto writes = [&](std::uint8_t flag) { return given.has(remove) || given.has(flag); };
+  const auto value = [&](std::uint8_t flag) {
+    const Argument* argument = given.find(flag);
+    return argument == nullptr ? 0 : given.number(*argument, 1);
+  };
+  const RuleContext& rule = given.rule();
+  if ((writes(ece) || writes(cwr)) && (rule.protocol != wire::protocol::tcp || rule.protocol_inverted))
+    given.report("ECN writes TCP flags only with -p tcp");
+  KeptTarget target{"ECN", {}, false};
+  const bool zeroes = writes(ece) && writes(cwr) && value(ece) == 0 && value(cwr) == 0;
+  if (zeroes && !given.has(ect)) {
+    target.tokens = {"--ecn-tcp-remove"};
+    return target;
+  }
+  for (const std::uint8_t flag : {ece, cwr})
+    if (writes(flag))
+      target.tokens.insert(target.tokens.end(), {"--" + std::string(ecn_options[flag].name),
+                                                 std::to_string(value(flag))});
+  if (const Argument* argument = given.find(ect))
+    target.tokens.insert(target.tokens.end(),
+                         {"--ecn-ip-ect", std::to_string(given.number(*argument, 3))});
+  return target;
+}
 constexpr OptionSpec hl_options[] = {
     {.name = "hl-set", .id = 0, .form = Form::number, .highest = 255},
     {.name = "hl-dec", .id = 1, .form = Form::number, .highest = 255},
@@ -213,7 +249,7 @@ constexpr TargetExtension extensions[] = {
     {"CONNSECMARK", connsecmark_options, nullptr, anywhere, passes},
     {"DNPT", npt_options, nullptr, mangle_v6},
     {"DSCP", dscp_options, nullptr, in_mangle},
-    {"ECN", ecn_options, nullptr, {.families = v4_only, .protocol = 6}, passes},
+    {"ECN", ecn_options, read_ecn, mangle_v4},
     {"HL", hl_options, nullptr, mangle_v6},
     {"HMARK", hmark_options},
     {"IDLETIMER", idletimer_options, nullptr, anywhere, passes},
@@ -226,7 +262,7 @@ constexpr TargetExtension extensions[] = {
     {"SNPT", npt_options, nullptr, mangle_v6},
     {"SYNPROXY", synproxy_options, nullptr, {.protocol = 6}},
     {"TCPOPTSTRIP", tcpoptstrip_options, nullptr, {.protocol = 6}},
-    {"TEE", tee_options, nullptr, anywhere, passes},
+    {"TEE", tee_options},
     {"TOS", tos_options, nullptr, in_mangle},
     {"TPROXY", tproxy_options, nullptr, proxy(v4_only)},
     {"TPROXY", tproxy6_options, nullptr, proxy(v6_only)},

@@ -218,11 +218,10 @@ scenario(
 )
 scenario(
     "unknown-target",
-    "A rule hands the packet to a program's queue that bypasses when nobody listens: nobody can tell from outside.",
+    "A rule hands the packet to a program's queue that bypasses when nobody listens, and nobody does.",
     [NATTED, "h: iptables -A FORWARD -j NFQUEUE --queue-num 7 --queue-bypass"],
     OUTSIDE,
     works(source=OUT),
-    undecided("NFQUEUE"),
 )
 
 # What is seldom set and then forgotten.

@@ -383,14 +383,6 @@ for name, story, line, names in (
 ):
     scenario(f"unsure-{name}", story, [NATTED, line], OUTSIDE, works(source=OUT), undecided(names))
 scenario(
-    "unsure-nfqueue",
-    "The packet is handed to a program that may or may not be there (here it is not).",
-    [NATTED, "h: iptables -A FORWARD -p tcp -j NFQUEUE --queue-num 7"],
-    OUTSIDE,
-    dies("out", "h", "nf_queue", "NOT_SPECIFIED"),
-    undecided("NFQUEUE"),
-)
-scenario(
     "sure-behind-unknown",
     "Rules that cannot be modelled, but for UDP: they are not on the way of TCP.",
     [NATTED, "h: iptables -A FORWARD -p udp -m hashlimit --hashlimit-above 1/sec --hashlimit-name x -j DROP",

@@ -126,7 +126,13 @@ def _configuration(ns, name):
         "ip-xfrm-policy.txt": output("ip xfrm policy"),
         "ss.txt": output("ss -Hlntu"),
     }
-    return {file: _trimmed(text) for file, text in files.items() if text.strip() or file == "ss.txt"}
+    rules = files["iptables-save.txt"] + files["iptables-legacy-save.txt"]
+    if "QUEUE" in rules:
+        files["nfqueue.txt"] = output("find /proc/net/netfilter/ -name nfnetlink_queue -exec cat {} +")
+    if "TPROXY" in rules:
+        files["ss-options.txt"] = output("ss -Hlntu --inet-sockopt")
+    say_something_empty = ("ss.txt", "nfqueue.txt")
+    return {file: _trimmed(text) for file, text in files.items() if text.strip() or file in say_something_empty}
 
 
 def _trimmed(text):
