@@ -86,12 +86,7 @@ bool Journey::run() {
       ready_.pop_front();
       if (!work(host)) return false;
     }
-    busy = false;
-    for (std::uint32_t host = 0; host < places_.size(); ++host) {
-      if (!places_[host] || asking_ == Asking::in_time) continue;
-      busy = settle_neighbours(host) || busy;
-      if (!places_[host]->stack.work.empty()) ready_.push_back(host);
-    }
+    busy = asking_ == Asking::at_rest && settle_neighbour();
   }
   return true;
 }
@@ -143,29 +138,35 @@ bool Journey::left_machine(std::uint32_t packet) const {
                      [&](const Departure& d) { return d.frame.number == packet; });
 }
 
-bool Journey::settle_neighbours(std::uint32_t host) {
-  Stack& here = stack(host);
-  bool changed = false;
-  for (auto& [key, entry] : here.state.neighbours.entries) {
-    if (entry.waiting.empty()) continue;
-    changed = true;
-    const bool said_failed = std::any_of(
-        here.host.neighbours.begin(), here.host.neighbours.end(), [&, key = key](const link::Neighbour& n) {
-          return n.device == key.device && n.address == key.address &&
-                 n.state == link::NudState::failed;
-        });
-    if (left_machine(entry.request) && !said_failed) {
-      entry.state = link::NudState::reachable;
-      entry.mac = outsider_mac;
-      entry.assumed = true;
-      for (Packet& waiting : entry.waiting)
-        here.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
-      entry.waiting.clear();
-    } else {
-      fail_neighbour(host, entry);
-    }
+bool Journey::settle_neighbour() {
+  std::uint32_t asking = 0;
+  const link::NeighbourKey* key = nullptr;
+  link::NeighbourState::Entry* last = nullptr;
+  for (std::uint32_t host = 0; host < places_.size(); ++host) {
+    if (!places_[host]) continue;
+    for (auto& [known, entry] : places_[host]->state.neighbours.entries)
+      if (!entry.waiting.empty() && (last == nullptr || entry.request > last->request))
+        asking = host, key = &known, last = &entry;
   }
-  return changed;
+  if (last == nullptr) return false;
+  Stack& here = stack(asking);
+  const bool said_failed = std::any_of(
+      here.host.neighbours.begin(), here.host.neighbours.end(), [&](const link::Neighbour& n) {
+        return n.device == key->device && n.address == key->address &&
+               n.state == link::NudState::failed;
+      });
+  if (left_machine(last->request) && !said_failed) {
+    last->state = link::NudState::reachable;
+    last->mac = outsider_mac;
+    last->assumed = true;
+    for (Packet& waiting : last->waiting)
+      here.work.push_back({Work::Kind::to_neighbour, std::move(waiting)});
+    last->waiting.clear();
+  } else {
+    fail_neighbour(asking, *last);
+  }
+  if (!here.work.empty()) ready_.push_back(asking);
+  return true;
 }
 
 void Journey::fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry) {

@@ -90,8 +90,9 @@ class Journey {
   /// Let one namespace work, and carry what leaves it to the other ends.
   bool work(std::uint32_t host);
   void carry(Handover handover);
-  /// Decide about neighbours that wait; true when that gave somebody work.
-  bool settle_neighbours(std::uint32_t host);
+  /// Decide about the neighbour that was asked for last, of those that packets wait for: an earlier
+  /// question may be in one of these, in a tunnel. False: there is none.
+  bool settle_neighbour();
   void fail_neighbour(std::uint32_t host, link::NeighbourState::Entry& entry);
   struct Unanswered {
     std::uint32_t cause_host = 0;

@@ -320,6 +320,9 @@ scenario("flannel-fdb-far-away", "... one on another network: the router there d
 scenario("flannel-fdb-no-tunnel-there", "... that of the router, where no tunnel listens.",
          [LAN, "h: " + ENTRY.format("192.168.7.254")], POD, dies("out", "r"), wrong_entry("192.168.7.254"), fix="must",
          fixed=RIGHT_ENTRY)
+scenario("flannel-fdb-no-tunnel-there-from-host", "Asked from the host itself: the router's port unreachable is for the tunnel, not for the asker.",
+         [LAN, "h: " + ENTRY.format("192.168.7.254")], ask("h", "10.244.2.2:80", server="c2"), dies("out", "r", error="timeout"),
+         wrong_entry("192.168.7.254"), fix="must", fixed=RIGHT_ENTRY)
 scenario(
     "flannel-fdb-third-host",
     "... that of a third host of the cluster: its flannel.1 has another MAC address.",
