@@ -56,6 +56,14 @@ void take_out_useless(Answer& answer) {
   std::erase_if(answer.fixes, useless);
 }
 
+/// What the first fix does to others, who work now.
+void add_besides(Answer& answer) {
+  if (answer.fixes.empty()) return;
+  for (const Change& change : answer.fixes.front().changes)
+    if (!change.besides.empty())
+      answer.remarks.push_back({change.host, change.command, change.besides});
+}
+
 /// What the namespaces on the way did not show when they were read, and was taken for granted.
 void add_assumed_of_hosts(const host::Machine& machine, Account& account) {
   std::vector<std::uint32_t> met;
@@ -81,8 +89,9 @@ Answer answer(const host::Machine& machine, const Question& asked) {
   Tried tried = tried_fixes(machine, question, a.account);
   a.fixes = std::move(tried.fixes);
   a.progress = std::move(tried.progress);
-  a.remarks = lint(machine, a.account);
+  a.remarks = lint(machine, question, a.account);
   take_out_useless(a);
+  add_besides(a);
   blame_what_the_fix_shows(machine, a);
   add_assumed_of_hosts(machine, a.account);
   return a;

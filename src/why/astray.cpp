@@ -22,6 +22,8 @@ class Astray {
   [[nodiscard]] std::optional<Culprit> stray_way() const;
   [[nodiscard]] std::optional<Culprit> asked_on_the_wire() const;
   [[nodiscard]] std::optional<Culprit> impossible_source() const;
+  [[nodiscard]] std::optional<Culprit> not_masqueraded() const;
+  [[nodiscard]] std::optional<Culprit> source_of_another_uplink() const;
   [[nodiscard]] std::optional<Culprit> other_way_back() const;
 
  private:
@@ -33,6 +35,8 @@ class Astray {
   [[nodiscard]] bool is_sysctl(Sysctl sysctl) const {
     return end_.stop.cause.kind() == CauseKind::sysctl && end_.stop.cause.sysctl() == sysctl;
   }
+  [[nodiscard]] bool exists_beyond(const Step& translated) const;
+  [[nodiscard]] bool minds_the_source(std::uint32_t host) const;
   [[nodiscard]] bool is_lost_behind(const Hop& hop, const std::vector<Hop>& out) const;
 
   const host::Machine& machine_;
@@ -40,8 +44,26 @@ class Astray {
   const path::JourneyEnd& end_;
 };
 
+/// Somebody has the address that was asked, behind the rule that led the question elsewhere. An
+/// address that rules name alone, and that nobody is known to have, is a service's: there is
+/// nothing behind them (a cluster's service addresses exist nowhere else).
+bool Astray::exists_beyond(const Step& translated) const {
+  const wire::IpAddress& asked = account_.asked.destination;
+  const auto owns = [&](const host::Host& h) { return h.interfaces.owner_of(asked) != no_device; };
+  if (std::ranges::any_of(machine_.hosts, owns)) return true;
+  return std::ranges::none_of(account_.steps, [&](const Step& step) {
+    if (step.packet != probe() || step.host != translated.host || step.did != Did::rule_matched ||
+        step.hook != translated.hook || step.by.kind() != CauseKind::rule)
+      return false;
+    const netfilter::AddressMatch& named =
+        machine_.hosts[step.host].netfilter.rule(step.by.rule_ref()).destination;
+    return named.asked() && !named.invert && named.prefix == wire::Prefix::host(asked);
+  });
+}
+
 /// A rule that leads questions to a server led the server's own question back to itself. What is
-/// published there under an address of the host is another thing.
+/// published there under an address of the host, or one that is the service's alone, is another
+/// thing.
 std::optional<Culprit> Astray::asks_itself() const {
   constexpr auto of_destination = static_cast<std::uint32_t>(nat::Manip::destination);
   for (const Step& step : account_.steps) {
@@ -50,7 +72,7 @@ std::optional<Culprit> Astray::asks_itself() const {
       continue;
     const host::Host& host = machine_.hosts[step.host];
     if (host.interfaces.owner_of(step.address) != no_device ||
-        host.interfaces.owner_of(account_.asked.destination) != no_device)
+        host.interfaces.owner_of(account_.asked.destination) != no_device || !exists_beyond(step))
       continue;
     return Culprit{step.host, step.by};
   }
@@ -164,8 +186,63 @@ std::optional<Culprit> Astray::impossible_source() const {
   return std::nullopt;
 }
 
-/// It was lost because of this hop of the answer: nobody takes it there, or somebody beyond this host
-/// whom the question did not pass, or by another wire.
+/// Who asks for a service that it serves itself gets its own question with its own source: the host
+/// that led it back had to give it another.
+std::optional<Culprit> Astray::not_masqueraded() const {
+  constexpr auto of_destination = static_cast<std::uint32_t>(nat::Manip::destination);
+  const bool is_own =
+      account_.direction == Way::out && end_.stop.cause.kind() == CauseKind::address &&
+      static_cast<AddressCause>(end_.stop.cause.value()) == AddressCause::own_source;
+  if (!is_own || route::flow_of(end_.packet).source != account_.asked.source) return std::nullopt;
+  for (const Step& step : account_.steps) {
+    if (step.packet != probe() || step.did != Did::translated || step.value != of_destination ||
+        step.address != account_.asked.source || step.host == end_.host)
+      continue;
+    for (const Hop& hop : hops_of(machine_, account_, probe()))
+      if (hop.decision.host == step.host)
+        return Culprit{step.host, Cause::nat(NatCause::not_translated, hop.decision.device)};
+  }
+  return std::nullopt;
+}
+
+/// What ended the packet looks at its source: rp_filter, a rule that asks for sources, the policy
+/// of a chain with such rules.
+bool Astray::minds_the_source(std::uint32_t host) const {
+  const Cause& cause = end_.stop.cause;
+  if (is_sysctl(Sysctl::rp_filter)) return true;
+  if (cause.kind() != CauseKind::rule && cause.kind() != CauseKind::policy) return false;
+  const netfilter::Netfilter& rules = machine_.hosts[host].netfilter;
+  if (cause.kind() == CauseKind::rule) return rules.rule(cause.rule_ref()).source.asked();
+  return std::ranges::any_of(rules.chain(cause.rule_ref()).rules,
+                             [](const netfilter::Rule& rule) { return rule.source.asked(); });
+}
+
+/// A rule gave the packet this host's address of one uplink, and it left by another, whose provider
+/// takes no such source: nobody changes a provider's router for that.
+std::optional<Culprit> Astray::source_of_another_uplink() const {
+  if (account_.direction != Way::out || !minds_the_source(end_.cause_host)) return std::nullopt;
+  constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
+  for (const Step& step : account_.steps) {
+    if (step.packet != probe() || step.did != Did::translated || step.value != of_source ||
+        step.by.kind() != CauseKind::rule || step.host == end_.cause_host ||
+        !is_foreign(machine_, end_.cause_host, step.host))
+      continue;
+    const route::Interfaces& own = machine_.hosts[step.host].interfaces;
+    for (const Hop& hop : hops_of(machine_, account_, probe())) {
+      if (hop.decision.host != step.host || hop.source != step.address) continue;
+      const DeviceId egress = hop.decision.device, owner = own.owner_of(step.address);
+      if (owner == no_device || owner == egress || egress == no_device) continue;
+      const bool is_of_that_wire = std::ranges::any_of(
+          own[egress].addresses, [&](const auto& a) { return a.subnet().contains(step.address); });
+      if (!is_of_that_wire)
+        return Culprit{step.host, Cause::address(AddressCause::not_known_there, egress)};
+    }
+  }
+  return std::nullopt;
+}
+
+/// It was lost because of this hop of the answer: nobody takes it there, or somebody beyond this
+/// host whom the question did not pass, or by another wire.
 bool Astray::is_lost_behind(const Hop& hop, const std::vector<Hop>& out) const {
   const std::uint32_t here = hop.decision.host;
   if (end_.host == here)
@@ -216,6 +293,8 @@ std::optional<Culprit> who_led_astray(const host::Machine& machine, const Accoun
   if (const auto culprit = astray.stray_way()) return culprit;
   if (const auto culprit = astray.asked_on_the_wire()) return culprit;
   if (const auto culprit = astray.impossible_source()) return culprit;
+  if (const auto culprit = astray.not_masqueraded()) return culprit;
+  if (const auto culprit = astray.source_of_another_uplink()) return culprit;
   return astray.other_way_back();
 }
 

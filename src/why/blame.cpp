@@ -36,6 +36,7 @@ class Blame {
   [[nodiscard]] bool is_presentable(const Hop& hop) const;
   [[nodiscard]] bool leads_outside(const Hop& hop) const;
   [[nodiscard]] bool hides_elsewhere(const Hop& hop) const;
+  [[nodiscard]] bool returned_before(const Hop& hop, RuleRef ref) const;
   [[nodiscard]] bool was_redirected(const Step& routed) const;
   [[nodiscard]] bool serves_as_router(std::uint32_t host, host::DeviceRef end) const;
 
@@ -70,6 +71,20 @@ bool Blame::is_presentable(const Hop& hop) const {
                      [&](const auto& a) { return a.subnet().contains(hop.source); });
 }
 
+/// The question was sent back out of this rule's chain in front of it, by a rule that asks for no
+/// device: so it would be on any other.
+bool Blame::returned_before(const Hop& hop, RuleRef ref) const {
+  return std::ranges::any_of(account_.steps, [&](const Step& step) {
+    if (step.host != hop.decision.host || step.packet != account_.legs.front().packet ||
+        step.did != Did::rule_matched || step.by.kind() != CauseKind::rule ||
+        static_cast<netfilter::RuleEffect>(step.value) != netfilter::RuleEffect::return_)
+      return false;
+    const RuleRef at = step.by.rule_ref();
+    return at.ruleset == ref.ruleset && at.table == ref.table && at.chain == ref.chain &&
+           at.rule < ref.rule && !host_of(hop).netfilter.rule(at).out.asked();
+  });
+}
+
 /// Some rule of this host would give this source another one, if it left through another device: its
 /// network is meant to stay behind this host.
 bool Blame::hides_elsewhere(const Hop& hop) const {
@@ -77,16 +92,22 @@ bool Blame::hides_elsewhere(const Hop& hop) const {
   const auto covers = [](const netfilter::AddressMatch& match, const wire::IpAddress& address) {
     return !match.asked() || match.prefix.contains(address) != match.invert;
   };
-  for (const netfilter::Ruleset& ruleset : host_of(hop).netfilter.rulesets)
-    for (const netfilter::Table& table : ruleset.tables)
-      for (const netfilter::Chain& chain : table.chains)
-        for (const netfilter::Rule& rule : chain.rules) {
+  const auto& rulesets = host_of(hop).netfilter.rulesets;
+  for (std::uint8_t r = 0; r < rulesets.size(); ++r)
+    for (std::uint8_t t = 0; t < rulesets[r].tables.size(); ++t) {
+      const auto& chains = rulesets[r].tables[t].chains;
+      for (std::uint32_t c = 0; c < chains.size(); ++c)
+        for (std::uint32_t i = 0; i < chains[c].rules.size(); ++i) {
+          const netfilter::Rule& rule = chains[c].rules[i];
           const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
           if (target == nullptr || (target->kind != netfilter::NatTarget::Kind::masquerade &&
                                     target->kind != netfilter::NatTarget::Kind::snat))
             continue;
-          if (covers(rule.source, hop.source) && covers(rule.destination, destination)) return true;
+          if (covers(rule.source, hop.source) && covers(rule.destination, destination) &&
+              !returned_before(hop, {r, t, c, i}))
+            return true;
         }
+    }
   return false;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "path/stages.hpp"
 #include "why/candidates.hpp"
 #include "why/tunnels.hpp"
 
@@ -22,6 +23,54 @@ std::optional<RouteRef> route_of_its_own(const host::Host& host, const wire::IpA
   return std::nullopt;
 }
 
+/// The device of the blamed host whose rp_filter was asked; that of conf.all holds for all, but
+/// there is no need to loosen it for all: the larger of the two counts.
+DeviceId device_of_rp_filter(const Scene& s) {
+  if (s.cause.device() != all_devices) return s.cause.device();
+  const host::DeviceRef at{s.account.end.host, s.packet.device};
+  if (at.host == s.host) return at.device == no_device ? all_devices : at.device;
+  // It kept silent when it was asked who has an address.
+  const auto asked = owner_on_segment(s.machine, at, path::next_hop(s.packet));
+  return asked && asked->host == s.host ? asked->device : all_devices;
+}
+
+/// The source has no way back because this host knows no way out at all.
+Changes for_no_way_back(const Scene& s, DeviceId device) {
+  Changes out;
+  if (!s.flow.source.is_v4()) return out;
+  Chance chance{std::vector<std::uint32_t>{}};
+  const route::FibResult way = s.h.fib.lookup({.destination = s.flow.source}, chance);
+  if (way.kind == route::FibResult::Kind::found) return out;
+  for (const Gateway& g : possible_gateways(s.machine, s.host))
+    if (g.device == device && !leads_back(s.machine, s.host, g))
+      out.push_back(default_route(s.machine, s.host, g.gateway, g.device));
+  return out;
+}
+
+Changes for_rp_filter(const Scene& s) {
+  const DeviceId device = device_of_rp_filter(s);
+  Changes out = for_no_way_back(s, device);
+  out.push_back(set_sysctl(s.machine, s.host, Sysctl::rp_filter, device, 2));
+  out.push_back(set_sysctl(s.machine, s.host, Sysctl::src_valid_mark, device, 1));
+  if (const auto stray = route_of_its_own(s.h, s.flow.source))
+    out.push_back(delete_route(s.machine, s.host, *stray));
+  // The way back is looked for with source and destination changed over.
+  for (std::uint32_t i = 0; i < s.h.fib.rules.size(); ++i) {
+    const route::Rule& rule = s.h.fib.rules[i];
+    using Action = route::RuleAction;
+    const bool refuses = rule.action == Action::blackhole || rule.action == Action::unreachable ||
+                         rule.action == Action::prohibit;
+    const auto covers = [](const wire::Prefix& prefix, const wire::IpAddress& address) {
+      return prefix.length == 0 || prefix.contains(address);
+    };
+    if (!refuses || !covers(rule.from, s.flow.destination) || !covers(rule.to, s.flow.source))
+      continue;
+    out.push_back(delete_routing_rule(s.machine, s.host, i));
+    out.back().blames = Cause::routing_rule(i);
+  }
+  return out;
+}
+
 Changes for_sysctl(const Scene& s) {
   Changes out;
   const DeviceId device = s.cause.device();
@@ -35,26 +84,7 @@ Changes for_sysctl(const Scene& s) {
       if (device != no_device) set(Sysctl::forwarding, device, 1);
       if (out.size() == 2) out.back().weight = 3;  // per device is the exception
       break;
-    case Sysctl::rp_filter:
-      set(Sysctl::rp_filter, device, 2);
-      set(Sysctl::src_valid_mark, device, 1);
-      if (const auto stray = route_of_its_own(s.h, s.flow.source))
-        out.push_back(delete_route(s.machine, s.host, *stray));
-      // The way back is looked for with source and destination changed over.
-      for (std::uint32_t i = 0; i < s.h.fib.rules.size(); ++i) {
-        const route::Rule& rule = s.h.fib.rules[i];
-        using Action = route::RuleAction;
-        const bool refuses = rule.action == Action::blackhole ||
-                             rule.action == Action::unreachable || rule.action == Action::prohibit;
-        const auto covers = [](const wire::Prefix& prefix, const wire::IpAddress& address) {
-          return prefix.length == 0 || prefix.contains(address);
-        };
-        if (!refuses || !covers(rule.from, s.flow.destination) || !covers(rule.to, s.flow.source))
-          continue;
-        out.push_back(delete_routing_rule(s.machine, s.host, i));
-        out.back().blames = Cause::routing_rule(i);
-      }
-      break;
+    case Sysctl::rp_filter: return for_rp_filter(s);
     case Sysctl::accept_local: set(Sysctl::accept_local, device, 1); break;
     case Sysctl::proxy_arp: set(Sysctl::proxy_arp, device, 1); break;
     case Sysctl::route_localnet: set(Sysctl::route_localnet, device, 1); break;
@@ -173,6 +203,26 @@ Changes for_ttl(const Scene& s) {
   return out;
 }
 
+/// The packet has the address of this host as its source: a rule led its question back to who asked,
+/// or an address is there twice.
+Changes for_own_source(const Scene& s) {
+  Changes out = for_dnat_without_masquerade(s);
+  for (Change& c : for_added_address(s, s.flow.source)) out.push_back(std::move(c));
+  return out;
+}
+
+Changes for_address(const Scene& s) {
+  switch (static_cast<AddressCause>(s.cause.value())) {
+    case AddressCause::not_answered: return for_unanswered(s);
+    case AddressCause::not_owned:
+    case AddressCause::not_known_there: return for_wrong_source(s);
+    case AddressCause::own_source: return for_own_source(s);
+    case AddressCause::localnet:
+      return {set_sysctl(s.machine, s.host, Sysctl::route_localnet, s.packet.device, 1)};
+    default: return {};
+  }
+}
+
 Changes by_kind(const Scene& s) {
   switch (s.cause.kind()) {
     case CauseKind::sysctl: return for_sysctl(s);
@@ -183,17 +233,7 @@ Changes by_kind(const Scene& s) {
     case CauseKind::no_route: return for_no_route(s);
     case CauseKind::routing_rule: return {delete_routing_rule(s.machine, s.host, s.cause.value())};
     case CauseKind::neighbour: return for_wrong_mac(s);
-    case CauseKind::address:
-      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_answered)
-        return for_unanswered(s);
-      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::not_owned ||
-          static_cast<AddressCause>(s.cause.value()) == AddressCause::not_known_there)
-        return for_wrong_source(s);
-      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::own_source)
-        return for_dnat_without_masquerade(s);
-      if (static_cast<AddressCause>(s.cause.value()) == AddressCause::localnet)
-        return {set_sysctl(s.machine, s.host, Sysctl::route_localnet, s.packet.device, 1)};
-      return {};
+    case CauseKind::address: return for_address(s);
     case CauseKind::device: return for_device(s);
     case CauseKind::bridge: return for_bridge(s);
     case CauseKind::mtu: return for_mtu(s);
@@ -259,7 +299,11 @@ std::vector<Change> candidates(const host::Machine& machine, const Question& que
   add(for_own_question(scene));
   add(for_stray_way(scene));
   add(for_other_table(scene));
-  add(for_answer_as_it_came(scene));
+  Changes marks = for_lost_mark(scene), as_it_came = for_answer_as_it_came(scene);
+  // Where marks are to do it, the answers of the other uplinks hang on them, too.
+  for (Change& change : as_it_came) change.last_resort = !marks.empty();
+  add(std::move(marks));
+  add(std::move(as_it_came));
   add(for_lost_own_entry(scene));
   add(for_arp_off(scene));
   Changes stray = for_stray_end(scene);

@@ -31,6 +31,9 @@ struct Scene {
 /// No device: not asked.
 [[nodiscard]] netfilter::InterfaceMatch through(const host::Host& host, DeviceId device,
                                                 bool invert = false);
+/// The port of a TCP or UDP service: the destination's on the way out, the source's on the way
+/// back.
+[[nodiscard]] netfilter::Match service_match(std::uint8_t protocol, std::uint16_t port, bool back);
 /// `iptables -D`, heavier than any chain of narrow changes where the rule is about more than this.
 [[nodiscard]] Change without_rule(const Scene& s, std::uint32_t host, RuleRef ref);
 [[nodiscard]] Changes for_rule(const Scene& s);
@@ -52,7 +55,7 @@ struct Scene {
 /// A rule translates to an address that nobody owns: masquerade in front of it, or go without it.
 [[nodiscard]] Changes for_wrong_source(const Scene& s);
 /// The question was sent to another destination, whose answers do not come back through the host
-/// that did it: there it needs a source that they come back to.
+/// that did it: there this service's questions need a source that they come back to.
 [[nodiscard]] Changes for_dnat_without_masquerade(const Scene& s);
 /// A port published on 127.0.0.1 leads away from this host: nobody there can answer 127.0.0.1.
 [[nodiscard]] Changes for_loopback_source(const Scene& s);
@@ -115,6 +118,16 @@ struct Gateway {
 /// A rule that sends everybody's questions to one server caught the server's own.
 [[nodiscard]] Changes for_own_question(const Scene& s);
 
+/// The table has a default route by this device.
+[[nodiscard]] bool leads_out_by(const route::FibTable& table, DeviceId device);
+
+// Marks of connections: candidates_marks.cpp
+
+/// The answer leaves a host by another device than the question came in by, where a table for
+/// marked packets would lead it the right way: what is missing of the mark's way from the question
+/// to it.
+[[nodiscard]] Changes for_lost_mark(const Scene& s);
+
 // Tunnels: candidates_tunnels.cpp
 
 /// The packet was sent into a VXLAN tunnel and did not come out at its receiver's end: the fdb entry,
@@ -148,6 +161,11 @@ struct Gateway {
 /// Somebody on the wire of `asking` should answer for `address`, and cannot.
 [[nodiscard]] Changes for_missing_answer(const Scene& s, host::DeviceRef asking,
                                          const wire::IpAddress& address);
+/// This host takes for its own, or for everybody's, an address that another has.
+[[nodiscard]] Changes for_taken_address(const Scene& s, std::uint32_t taker,
+                                        const wire::IpAddress& address);
+/// The same of the blamed host, where its own is no subnet's but was added to what it has.
+[[nodiscard]] Changes for_added_address(const Scene& s, const wire::IpAddress& address);
 /// Devices on the way that neither ask nor answer who has an address.
 [[nodiscard]] Changes for_arp_off(const Scene& s);
 /// Bridges whose fdb has lost the entry of their own MAC address.

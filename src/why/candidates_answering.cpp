@@ -55,6 +55,40 @@ Changes for_missing_proxy(const host::Machine& machine, host::DeviceRef end,
   return {add_proxy(machine, end, address)};
 }
 
+Changes for_taken_address(const Scene& s, std::uint32_t taker, const wire::IpAddress& address) {
+  Changes out;
+  const host::Host& host = s.machine.hosts[taker];
+  const bool is_anothers = std::ranges::any_of(s.machine.hosts, [&](const host::Host& other) {
+    return &other != &host && other.interfaces.owner_of(address) != no_device;
+  });
+  if (!is_anothers) return out;
+  if (const DeviceId owner = host.interfaces.owner_of(address); owner != no_device) {
+    for (const route::InterfaceAddress& a : host.interfaces[owner].addresses) {
+      if (a.local != address) continue;
+      out.push_back(delete_address(s.machine, {taker, owner}, a));
+      out.back().blames = Cause::address(AddressCause::own_source, owner);
+    }
+    return out;
+  }
+  for (std::uint32_t t = 0; t < host.fib.tables.size(); ++t)
+    for (std::uint32_t r = 0; r < host.fib.tables[t].routes.size(); ++r)
+      if (const route::Route& route = host.fib.tables[t].routes[r];
+          (route.type == RouteType::local || route.type == RouteType::broadcast) &&
+          route.destination == wire::Prefix::host(address))
+        out.push_back(delete_route(s.machine, taker, {t, r}));
+  return out;
+}
+
+Changes for_added_address(const Scene& s, const wire::IpAddress& address) {
+  const DeviceId owner = s.h.interfaces.owner_of(address);
+  const bool is_of_subnet =
+      owner != no_device &&
+      std::ranges::any_of(s.h.interfaces[owner].addresses, [&](const route::InterfaceAddress& a) {
+        return a.local == address && a.prefix_length != 32;
+      });
+  return is_of_subnet ? Changes{} : for_taken_address(s, s.host, address);
+}
+
 Changes for_missing_answer(const Scene& s, host::DeviceRef asking, const wire::IpAddress& address) {
   Changes out;
   for (const host::DeviceRef& end : ends_on_segment(s.machine, asking)) {
@@ -67,15 +101,14 @@ Changes for_missing_answer(const Scene& s, host::DeviceRef asking, const wire::I
           out.back().blames = Cause::address(AddressCause::not_answered, end.device);
           break;
         }
-    // Whoever has the asking address itself takes the question for its own, and is silent.
-    for (const auto& mine : s.machine.hosts[asking.host].interfaces[asking.device].addresses)
-      if (const DeviceId owner = host.interfaces.owner_of(mine.local);
-          owner != no_device && end.host != asking.host)
-        for (const route::InterfaceAddress& a : host.interfaces[owner].addresses)
-          if (a.local == mine.local) {
-            out.push_back(delete_address(s.machine, {end.host, owner}, a));
-            out.back().blames = Cause::address(AddressCause::own_source, owner);
-          }
+    if (has_address(host.interfaces, end.device, address) &&
+        route::address_type(host.fib, address) != RouteType::local)
+      out.push_back(add_local_route(s.machine, end, address));
+    // Whoever takes the asking address for its own takes the question so, and is silent.
+    for (const auto& mine : s.machine.hosts[asking.host].interfaces[asking.device].addresses) {
+      if (end.host == asking.host) continue;
+      for (Change& c : for_taken_address(s, end.host, mine.local)) out.push_back(std::move(c));
+    }
   }
   return out;
 }

@@ -66,8 +66,9 @@ Changes for_shared_mac(const host::Machine& machine, const wire::IpAddress& addr
   };
   for (std::uint32_t i = 0; i < machine.hosts.size(); ++i) {
     const DeviceId owner = machine.hosts[i].interfaces.owner_of(address);
-    if (owner == no_device || !is_end(machine.hosts[i].devices[owner]) || !shares({i, owner}))
-      continue;
+    if (owner == no_device || !shares({i, owner})) continue;
+    const link::Device& device = machine.hosts[i].devices[owner];
+    if (!is_end(device) && device.kind != link::DeviceKind::bridge) continue;
     const auto& bytes = address.bytes();
     out.push_back(set_mac(machine, {i, owner}, {{0x02, 0x42, bytes[0], bytes[1], bytes[2], bytes[3]}}));
   }

@@ -23,13 +23,13 @@ wire::Prefix subnet_of(const host::Host& host, DeviceId device, const wire::IpAd
   return wire::Prefix::host(address);
 }
 
-/// The source with which the probe came to the blamed host.
-wire::IpAddress source_on_arrival(const Scene& s) {
+/// The source with which the probe came to a host.
+wire::IpAddress source_on_arrival(const Scene& s, std::uint32_t host) {
   constexpr auto of_source = static_cast<std::uint32_t>(nat::Manip::source);
   wire::IpAddress source = s.account.asked.source;
   for (const Step& step : s.account.steps) {
     if (step.packet != s.account.legs.front().packet) continue;
-    if (step.host == s.host) break;
+    if (step.host == host) break;
     if (step.did == Did::translated && step.value == of_source) source = step.address;
   }
   return source;
@@ -83,28 +83,6 @@ netfilter::NatTarget to_own_address() {
   return target;
 }
 
-/// A DNAT or REDIRECT rule that publishes what was asked for, whatever else it asks.
-bool publishes(const netfilter::Rule& rule, const Question& question) {
-  const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
-  using Kind = netfilter::NatTarget::Kind;
-  if (target == nullptr || (target->kind != Kind::dnat && target->kind != Kind::redirect))
-    return false;
-  if (rule.protocol && *rule.protocol != protocol_of(question.probe)) return false;
-  const auto holds = [&](const netfilter::PortRange& r) {
-    return r.low <= question.dport && question.dport <= r.high;
-  };
-  return std::ranges::all_of(rule.matches, [&](const netfilter::Match& match) {
-    if (const auto* m = std::get_if<netfilter::TcpMatch>(&match))
-      return holds(m->destination) != m->invert_destination;
-    if (const auto* m = std::get_if<netfilter::UdpMatch>(&match))
-      return holds(m->destination) != m->invert_destination;
-    if (const auto* m = std::get_if<netfilter::MultiportMatch>(&match))
-      return m->side != netfilter::MultiportMatch::Side::destination ||
-             std::ranges::any_of(m->ports, holds) != m->invert;
-    return true;
-  });
-}
-
 }  // namespace
 
 Changes for_ports(const Scene& s) {
@@ -123,25 +101,46 @@ Changes for_ports(const Scene& s) {
   return out;
 }
 
+namespace {
+
+/// MASQUERADE for questions to the service that this step translated the probe to, from the asker's
+/// network; nobody else's source is to be hidden from it.
+netfilter::Rule masquerade_to_service(const Scene& s, std::size_t translated) {
+  const Step& step = s.account.steps[translated];
+  const host::Host& h = s.machine.hosts[step.host];
+  const wire::IpAddress source = source_on_arrival(s, step.host);
+  netfilter::Rule rule;
+  wire::Prefix from = subnet_of(h, ingress_into(s, step.host), source);
+  if (source == step.address) from = wire::Prefix::host(source);
+  // Who is not on this segment is anybody.
+  const bool is_anybody = from.length == 32 && source != step.address;
+  if (is_anybody) rule.out = through(h, egress_behind(s, translated));
+  else rule.source = block(from);
+  rule.destination = exactly(step.address);
+  rule.protocol = protocol_of(s.question.probe);
+  if (s.question.probe != Probe::icmp)
+    rule.matches.push_back(service_match(*rule.protocol, step.port, /*back=*/false));
+  rule.target = to_own_address();
+  return rule;
+}
+
+}  // namespace
+
 Changes for_dnat_without_masquerade(const Scene& s) {
+  constexpr int of_all_bridges = 4;
   Changes out;
   for (std::size_t i = 0; i < s.account.steps.size(); ++i) {
     const Step& step = s.account.steps[i];
     if (step.did != Did::translated || !is_of_probe(s, step) || step.hook != Hook::prerouting)
       continue;
-    const host::Host& h = s.machine.hosts[step.host];
-    netfilter::Rule rule;
-    // Who is not on this segment is anybody.
-    const wire::Prefix from = subnet_of(h, step.device, s.account.asked.source);
-    if (from.length != 32) rule.source = block(from);
-    rule.destination = exactly(step.address);
-    rule.out = through(h, egress_behind(s, i));
-    rule.target = to_own_address();
-    out.push_back(add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting,
-                           false, rule));
-    if (!h.bridging.nf_call_iptables)
-      out.push_back(
-          set_sysctl(s.machine, step.host, Sysctl::bridge_nf_call_iptables, no_device, 1));
+    for (const bool first : {false, true}) {  // a chain may accept what comes in front of the end
+      out.push_back(add_rule(s.machine, step.host, netfilter::TableKind::nat, Hook::postrouting,
+                             first, masquerade_to_service(s, i)));
+      out.back().last_resort = first;
+    }
+    if (s.machine.hosts[step.host].bridging.nf_call_iptables) continue;
+    out.push_back(set_sysctl(s.machine, step.host, Sysctl::bridge_nf_call_iptables, no_device, 1));
+    out.back().weight = of_all_bridges;
   }
   return out;
 }
@@ -175,7 +174,7 @@ Changes for_translation_on_the_way(const Scene& s) {
 Changes for_untranslated(const Scene& s) {
   Changes out;
   const DeviceId egress = s.cause.device();
-  const wire::IpAddress source = source_on_arrival(s);
+  const wire::IpAddress source = source_on_arrival(s, s.host);
   if (subnet_of(s.h, egress, source).length != 32)
     out = for_missing_proxy(s.machine, {s.host, egress}, source);
   const bool is_public = !out.empty();  // it is not to be hidden
@@ -197,7 +196,9 @@ Changes for_untranslated(const Scene& s) {
 
 Changes for_nat(const Scene& s) {
   switch (static_cast<NatCause>(s.cause.value())) {
-    case NatCause::not_translated: return for_untranslated(s);
+    // On the way out it came back to who asked, whom a rule had led it to.
+    case NatCause::not_translated:
+      return s.back() ? for_untranslated(s) : for_dnat_without_masquerade(s);
     case NatCause::ports_exhausted: return for_ports(s);
     case NatCause::answer_elsewhere: return for_dnat_without_masquerade(s);
     default: return {};
@@ -316,9 +317,15 @@ Changes for_wrong_source(const Scene& s) {
       out.push_back(insert_rule(s.machine, s.host, *ref, ref->rule, rule));
     };
     netfilter::Rule rule =
-        masquerade(s.h, source_on_arrival(s), ingress_of_probe(s), s.cause.device());
+        masquerade(s.h, source_on_arrival(s, s.host), ingress_of_probe(s), s.cause.device());
+    // The address of another device is right for what leaves by that one.
+    const DeviceId owner = s.h.interfaces.owner_of(step.address);
+    const bool is_anothers = owner != no_device && owner != s.cause.device();
+    if (is_anothers) rule.out = through(s.h, s.cause.device());
     put_in_front(rule);
     out.push_back(delete_rule(s.machine, s.host, *ref));
+    constexpr int needed_elsewhere = 4;
+    if (is_anothers) out.back().weight = needed_elsewhere;
     // Where MASQUERADE itself takes the wrong one of several: the one that shares the next hop's subnet.
     for (const route::InterfaceAddress& a : s.h.interfaces[s.cause.device()].addresses) {
       if (a.local == step.address || a.prefix_length == 32) continue;

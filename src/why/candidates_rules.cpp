@@ -61,21 +61,6 @@ bool is_later_fragment(const Packet& packet) {
   return ip != nullptr && ip->fragment_offset_bytes() != 0;
 }
 
-/// The match for the service's port: the destination's on the way out, the source's on the way back.
-netfilter::Match port_match(std::uint8_t protocol, const Ports& ports, bool back) {
-  const std::uint16_t service = back ? ports.source : ports.destination;
-  netfilter::PortRange source, destination;
-  (back ? source : destination) = netfilter::PortRange{service, service};
-  if (protocol == wire::protocol::tcp) {
-    netfilter::TcpMatch tcp;
-    tcp.source = source, tcp.destination = destination;
-    return tcp;
-  }
-  netfilter::UdpMatch udp;
-  udp.source = source, udp.destination = destination;
-  return udp;
-}
-
 /// Answers, which go from the service's port and belong to a connection. The datagrams of a tunnel do
 /// neither: both ways they go to its port, from one that is made of what they carry.
 bool are_answers(const Scene& s) { return s.back() && !s.packet.encapsulates; }
@@ -83,6 +68,7 @@ bool are_answers(const Scene& s) { return s.back() && !s.packet.encapsulates; }
 /// An ACCEPT for this conversation's packets at this place, as narrow as one would write it.
 netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
   netfilter::Rule rule;
+  const bool answers = are_answers(s);
   const bool in = hook == Hook::prerouting || hook == Hook::input || hook == Hook::forward;
   const bool out = hook == Hook::forward || hook == Hook::output || hook == Hook::postrouting;
   const link::Device& device = s.h.devices[s.packet.device];
@@ -100,7 +86,8 @@ netfilter::Rule accept_for(const Scene& s, Hook hook, bool by_state) {
     rule.protocol = s.flow.protocol;
     if (is_later_fragment(s.packet)) rule.fragment = true;
     else if (const auto ports = ports_of(s.packet))
-      rule.matches.push_back(port_match(s.flow.protocol, *ports, are_answers(s)));
+      rule.matches.push_back(service_match(s.flow.protocol, answers ? ports->source : ports->destination,
+                                           answers));
   }
   rule.target = netfilter::AcceptTarget{};
   return rule;
@@ -165,6 +152,19 @@ netfilter::InterfaceMatch through(const host::Host& host, DeviceId device, bool 
   netfilter::InterfaceMatch m;
   if (device != no_device) m.name = host.devices[device].name, m.invert = invert;
   return m;
+}
+
+netfilter::Match service_match(std::uint8_t protocol, std::uint16_t port, bool back) {
+  netfilter::PortRange source, destination;
+  (back ? source : destination) = netfilter::PortRange{port, port};
+  if (protocol == wire::protocol::tcp) {
+    netfilter::TcpMatch tcp;
+    tcp.source = source, tcp.destination = destination;
+    return tcp;
+  }
+  netfilter::UdpMatch udp;
+  udp.source = source, udp.destination = destination;
+  return udp;
 }
 
 Change without_rule(const Scene& s, std::uint32_t host, RuleRef ref) {

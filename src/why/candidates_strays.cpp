@@ -1,5 +1,7 @@
 // Changes for packets that are led astray: into a leftover bridge, out by another uplink than the
 // question came in by, back to the server that asks.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "why/candidates.hpp"
@@ -77,14 +79,24 @@ Changes with_lost_address(const Scene& s, DeviceId bridge, const wire::IpAddress
 
 /// A table of its own with a default route by this device.
 std::optional<std::uint32_t> table_by(const host::Host& host, DeviceId device) {
-  for (const route::FibTable& table : host.fib.tables) {
-    if (table.id == route::table_main || table.id == route::table_local) continue;
-    for (const route::Route& route : table.routes)
-      if (route.destination.length == 0 && route.type == RouteType::unicast &&
-          !route.nexthops.empty() && route.nexthops.front().device == device)
-        return table.id;
-  }
+  for (const route::FibTable& table : host.fib.tables)
+    if (table.id != route::table_main && table.id != route::table_local &&
+        leads_out_by(table, device))
+      return table.id;
   return std::nullopt;
+}
+
+/// This service is asked by other uplinks, too, whose answers would then leave by this one.
+std::string taken_from_others(const Scene& s, const Step& step, DeviceId ingress) {
+  const host::Host& h = s.machine.hosts[step.host];
+  const auto& own = h.interfaces[ingress].addresses;
+  const wire::IpAddress& from = s.account.seen->destination;
+  const bool is_of_this_uplink =
+      std::ranges::any_of(own, [&](const auto& a) { return a.local == from; });
+  if (is_of_this_uplink || !leads_out_by(h.fib.tables[step.by.route().table], step.device))
+    return "";
+  return fmt::format("leads the answers to who asks through {} out through {}, too",
+                     h.devices[step.device].name, h.devices[ingress].name);
 }
 
 /// Who takes on `device` what goes further: a gateway of some route, or the router that is there.
@@ -150,6 +162,8 @@ Changes for_answer_as_it_came(const Scene& s) {
       }
       out.push_back(add_table_rule(s.machine, step.host, rule));
       out.back().blames = step.by;
+      out.back().besides = taken_from_others(s, step, ingress);
+      if (!out.back().besides.empty()) out.back().weight = 2;
     } else if (const auto gateway = gateway_on(s, step.host, ingress); gateway && !table) {
       std::uint32_t free = 100;
       while (h.fib.find_table(free) != nullptr || h.table_names.contains(free)) ++free;

@@ -271,9 +271,13 @@ Changes for_other_table(const Scene& s) {
 }
 
 Changes for_route(const Scene& s) {
-  // A route of the table local belongs to an address, and is not taken away on its own.
+  // A route of the table local belongs to an address, and is not taken away without it.
   const RouteRef route = s.cause.route();
-  if (s.h.fib.tables[route.table].id == route::table_local) return {};
+  if (s.h.fib.tables[route.table].id == route::table_local) {
+    Changes out = for_added_address(s, s.h.fib.route(route).destination.address);
+    for (Change& c : out) c.blames = s.cause;
+    return out;
+  }
   // Nor is that of a subnet, whose address would be left without it.
   Changes out;
   const route::Route& blamed = s.h.fib.route(route);

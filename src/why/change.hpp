@@ -33,6 +33,7 @@ struct Change {
   bool prepares = false;   ///< worth going on from, though the packet still ends where it did
   bool allows = false;     ///< without it the kernel refuses the next change
   bool by_position = false;  ///< apply() counts on rules or routes standing where they stood
+  std::string besides = "";  ///< what else it does, where that may not be wanted; "": nothing
   /// What was wrong if this alone lifts it, where the packet's end does not show it.
   std::optional<Cause> blames = std::nullopt;
   std::function<void(host::Host&)> apply;
@@ -95,7 +96,7 @@ struct Change {
 [[nodiscard]] Change add_table_default(const host::Machine& machine, std::uint32_t host,
                                        std::uint32_t table, const wire::IpAddress& gateway,
                                        DeviceId device);
-/// `ip rule add from ADDRESS [ipproto PROTOCOL sport PORT] lookup N pref P`.
+/// `ip rule add from ADDRESS|fwmark MARK [ipproto PROTOCOL sport PORT] lookup N pref P`.
 [[nodiscard]] Change add_table_rule(const host::Machine& machine, std::uint32_t host,
                                     const route::Rule& rule);
 
@@ -124,6 +125,9 @@ struct Change {
                              std::uint32_t mtu_bytes);
 [[nodiscard]] Change add_address(const host::Machine& machine, host::DeviceRef device,
                                  const wire::IpAddress& address, std::uint8_t prefix_length);
+/// `ip route add local ADDRESS dev DEVICE table local …`: what the kernel made of the device's address.
+[[nodiscard]] Change add_local_route(const host::Machine& machine, host::DeviceRef device,
+                                     const wire::IpAddress& address);
 /// `ip addr del` of a bridge port, with what the kernel made of it. Not for one that has a
 /// secondary in its subnet.
 [[nodiscard]] Change delete_address(const host::Machine& machine, host::DeviceRef device,

@@ -90,7 +90,9 @@ Change add_table_default(const host::Machine& machine, std::uint32_t host, std::
 }
 
 Change add_table_rule(const host::Machine&, std::uint32_t host, const route::Rule& rule) {
-  std::string selector = fmt::format("from {}", rule.from.text(true));
+  std::string selector = rule.fwmask != 0 ? fmt::format("fwmark {:#x}", rule.fwmark)
+                                          : fmt::format("from {}", rule.from.text(true));
+  if (rule.fwmask != 0 && rule.fwmask != 0xffffffff) selector += fmt::format("/{:#x}", rule.fwmask);
   if (rule.ip_protocol != 0)
     selector += fmt::format(" ipproto {} sport {}",
                             rule.ip_protocol == wire::protocol::tcp ? "tcp" : "udp", rule.sport_low);

@@ -26,6 +26,13 @@ TEST(ChangeOfTables, ADefaultOfItsOwnAndTheRuleThatLeadsThere) {
   route::Rule bare = rule;
   bare.ip_protocol = 0, bare.sport_low = bare.sport_high = 0;
   EXPECT_EQ(add_table_rule(machine, 0, bare).command, "ip rule add from 10.1.0.2 lookup 100 pref 99");
+  const route::Rule marked{.preference = 99, .fwmark = 0x200, .fwmask = 0xffffffff, .table = 100};
+  EXPECT_EQ(add_table_rule(machine, 0, marked).command,
+            "ip rule add fwmark 0x200 lookup 100 pref 99");
+  route::Rule masked = marked;
+  masked.fwmask = 0xf00;
+  EXPECT_EQ(add_table_rule(machine, 0, masked).command,
+            "ip rule add fwmark 0x200/0xf00 lookup 100 pref 99");
 
   route.apply(machine.hosts[0]);
   lead.apply(machine.hosts[0]);
@@ -40,6 +47,23 @@ TEST(ChangeOfTables, ADefaultOfItsOwnAndTheRuleThatLeadsThere) {
   ASSERT_TRUE(way.by_route);
   EXPECT_EQ(route_line(machine.hosts[0], way.route),
             "default via 198.51.100.1 dev eth0 table 100");
+}
+
+TEST(ChangeOfAddresses, TheLocalRouteThatWasLost) {
+  host::Machine machine = two_containers().read();
+  const host::DeviceRef br0 = host::device(machine, "host", "br0");
+  const wire::IpAddress address = wire::IpAddress::v4(10, 1, 0, 1);
+  const std::uint32_t local = machine.hosts[0].fib.table_position(route::table_local);
+  std::erase_if(machine.hosts[0].fib.tables[local].routes, [&](const route::Route& r) {
+    return r.destination == wire::Prefix::host(address);
+  });
+  ASSERT_NE(route::address_type(machine.hosts[0].fib, address), RouteType::local);
+  const Change again = add_local_route(machine, br0, address);
+  EXPECT_EQ(again.command,
+            "ip route add local 10.1.0.1 dev br0 table local proto kernel scope host src 10.1.0.1");
+  again.apply(machine.hosts[0]);
+  ASSERT_TRUE(host::finish(machine));
+  EXPECT_EQ(route::address_type(machine.hosts[0].fib, address), RouteType::local);
 }
 
 TEST(ChangeOfAddresses, OneThatAnotherDeviceHasTooLeavesThatOnesRoutes) {

@@ -108,6 +108,8 @@ Change delete_route(const host::Machine& machine, std::uint32_t host, RouteRef r
     case RouteType::unreachable: command += "unreachable "; break;
     case RouteType::prohibit: command += "prohibit "; break;
     case RouteType::throw_: command += "throw "; break;
+    case RouteType::local: command += "local "; break;
+    case RouteType::broadcast: command += "broadcast "; break;
     default: break;
   }
   command += route.destination.length == 0 ? "default" : route.destination.text(true);
@@ -247,8 +249,16 @@ Change set_mac(const host::Machine& machine, host::DeviceRef d, const wire::MacA
   return {.host = d.host,
           .command = fmt::format("ip link set {} address {}", link_of(machine, d), mac.text()),
           .lasting = keep_network,
-          .parts = Parts::devices,
-          .apply = [=](host::Host& h) { h.devices[d.device].mac = mac; }};
+          .parts = Parts::devices | Parts::bridging,
+          .apply = [=](host::Host& h) {
+            link::Device& device = h.devices[d.device];
+            const wire::MacAddress old = std::exchange(device.mac, mac);
+            if (device.kind != link::DeviceKind::bridge) return;
+            std::erase_if(h.bridging.fdb, [&](const bridge::FdbEntry& e) {
+              return e.bridge == d.device && e.port == d.device && e.mac == old;
+            });
+            make_own_entry(h, d.device, d.device);
+          }};
 }
 
 Change set_mtu(const host::Machine& machine, host::DeviceRef d, std::uint32_t mtu_bytes) {
@@ -273,6 +283,24 @@ Change add_address(const host::Machine& machine, host::DeviceRef d, const wire::
             route::insert_address(h.interfaces[d.device],
                                   {.local = address, .peer = address, .prefix_length = prefix_length});
             add_routes_of(h, d.device);
+          }};
+}
+
+Change add_local_route(const host::Machine& machine, host::DeviceRef d,
+                       const wire::IpAddress& address) {
+  return {.host = d.host,
+          .command = fmt::format("ip route add local {} dev {} table local proto kernel scope host src {}",
+                                 address.text(), name_of(machine, d), address.text()),
+          .lasting = "",
+          .parts = Parts::routing,
+          .apply = [=](host::Host& h) {
+            route::Route made{.destination = wire::Prefix::host(address),
+                              .type = RouteType::local,
+                              .scope = route::Scope::host,
+                              .protocol = route::made_by_kernel,
+                              .nexthops = {{.device = d.device}}};
+            made.preferred_source = address;
+            h.fib.tables[h.fib.table_position(route::table_local)].routes.push_back(std::move(made));
           }};
 }
 

@@ -193,7 +193,11 @@ void Search::note_progress(const Change& change, const Account& next) {
 
 void Search::forget_old_translations(Fix& fix, const Account& with_fix) const {
   if (!with_fix.seen) return;
-  for (std::uint32_t host = 0; host < machine_.hosts.size(); ++host) {
+  // Only where the packet is tracked: elsewhere others may have the same addresses.
+  std::set<std::uint32_t> tracking;
+  for (const Step& step : with_fix.steps)
+    if (step.did == Did::tracked) tracking.insert(step.host);
+  for (const std::uint32_t host : tracking) {
     for (const conntrack::Connection& c : machine_.hosts[host].connections) {
       const conntrack::Tuple& sent = c.original();
       const bool is_repeated =
@@ -284,7 +288,7 @@ void leave_out_needless(const host::Machine& machine, const Question& question, 
     const Change left_out = fix.changes[i];
     // By the kernel, or by the places that the later ones count on.
     const bool is_asked_for =
-        left_out.allows ||
+        left_out.allows || left_out.weight == 0 ||  // what only makes the sender try anew
         std::any_of(fix.changes.begin() + static_cast<std::ptrdiff_t>(i) + 1, fix.changes.end(),
                     [&](const Change& later) {
                       return later.by_position && later.host == left_out.host &&

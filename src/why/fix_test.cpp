@@ -193,6 +193,21 @@ TEST(Fix, AnEntryFromBefore) {
       << "what the fix shows is to blame";
 }
 
+TEST(Fix, OnlyConnectionsOnTheWayAreForgotten) {
+  constexpr const char* attempt =
+      "ipv4 2 tcp 6 100 SYN_SENT src=10.1.0.2 dst=198.51.100.1 sport=41000 dport=80 [UNREPLIED] "
+      "src=198.51.100.1 dst=10.1.0.2 sport=80 dport=41000 mark=0 use=1\n";
+  const std::string forget =
+      "; host# conntrack -D -s 10.1.0.2 -d 198.51.100.1 -p tcp --dport 80 --state SYN_SENT";
+  TestMachine untranslated = two_containers().set("host/iptables-save.txt", "");
+  const Search elsewhere(untranslated.set("c2/conntrack.txt", attempt), "198.51.100.1");
+  ASSERT_THAT(elsewhere.fixes(), testing::Not(IsEmpty()));
+  EXPECT_EQ(elsewhere.fixes().front(), masquerade) << "c2 does not see the packet";
+  const Search both(untranslated.set("host/conntrack.txt", attempt), "198.51.100.1");
+  ASSERT_THAT(both.fixes(), testing::Not(IsEmpty()));
+  EXPECT_EQ(both.fixes().front(), masquerade + forget);
+}
+
 TEST(Fix, NothingThatDoesNotHelp) {
   // Nobody in the outside has this address: no way there helps.
   const Search t(two_containers().append("host/ip-route.txt", "blackhole 203.0.113.0/24\n"),

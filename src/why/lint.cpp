@@ -23,7 +23,8 @@ std::vector<std::uint32_t> hosts_of(const Account& account) {
 
 class Lint {
  public:
-  Lint(const host::Machine& machine, const Account& account) : machine_(machine), account_(account) {}
+  Lint(const host::Machine& machine, const Question& question, const Account& account)
+      : machine_(machine), question_(question), account_(account) {}
 
   std::vector<Remark> all() {
     for (const std::uint32_t host : hosts_of(account_)) {
@@ -68,6 +69,7 @@ class Lint {
       if (!wall && takes_everything(rule)) wall = i;
       masquerade(host, ref, chain, rule);
       stray(host, ref);
+      published_elsewhere(host, ref, rule);
     }
   }
 
@@ -119,6 +121,19 @@ class Lint {
                                  machine_.hosts[host].name));
   }
 
+  /// Nothing listens there, and a rule publishes it, but on another address.
+  void published_elsewhere(std::uint32_t host, RuleRef ref, const Rule& rule) {
+    const wire::IpAddress& asked = account_.asked.destination;
+    const Cause& cause = account_.end.stop.cause;
+    if (cause.kind() != CauseKind::socket || account_.end.host != host) return;
+    if (!rule.destination.asked() || rule.destination.invert ||
+        rule.destination.prefix.contains(asked) || !publishes(rule, question_))
+      return;
+    say(host, ref,
+        fmt::format("publishes it on {} only, not on {}",
+                    rule.destination.prefix.text(/*short_host=*/true), asked.text()));
+  }
+
   static bool takes_everything(const Rule& rule) {
     const bool ends = std::holds_alternative<netfilter::DropTarget>(rule.target) ||
                       std::holds_alternative<netfilter::RejectTarget>(rule.target);
@@ -127,6 +142,7 @@ class Lint {
   }
 
   const host::Machine& machine_;
+  const Question& question_;
   const Account& account_;
   std::vector<Remark> remarks_;
 };
@@ -150,6 +166,27 @@ bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
   return asks_nothing_else && route::address_type(host.fib, destination) == RouteType::unicast;
 }
 
+bool publishes(const netfilter::Rule& rule, const Question& question) {
+  const auto* target = std::get_if<netfilter::NatTarget>(&rule.target);
+  using Kind = netfilter::NatTarget::Kind;
+  if (target == nullptr || (target->kind != Kind::dnat && target->kind != Kind::redirect))
+    return false;
+  if (rule.protocol && *rule.protocol != protocol_of(question.probe)) return false;
+  const auto holds = [&](const netfilter::PortRange& r) {
+    return r.low <= question.dport && question.dport <= r.high;
+  };
+  return std::ranges::all_of(rule.matches, [&](const netfilter::Match& match) {
+    if (const auto* m = std::get_if<netfilter::TcpMatch>(&match))
+      return holds(m->destination) != m->invert_destination;
+    if (const auto* m = std::get_if<netfilter::UdpMatch>(&match))
+      return holds(m->destination) != m->invert_destination;
+    if (const auto* m = std::get_if<netfilter::MultiportMatch>(&match))
+      return m->side != netfilter::MultiportMatch::Side::destination ||
+             std::ranges::any_of(m->ports, holds) != m->invert;
+    return true;
+  });
+}
+
 wire::IpAddress destination_before(const Account& account, const Step& step) {
   constexpr auto of_destination = static_cast<std::uint32_t>(nat::Manip::destination);
   wire::IpAddress to = account.asked.destination;
@@ -162,8 +199,9 @@ wire::IpAddress destination_before(const Account& account, const Step& step) {
   return to;
 }
 
-std::vector<Remark> lint(const host::Machine& machine, const Account& account) {
-  return Lint(machine, account).all();
+std::vector<Remark> lint(const host::Machine& machine, const Question& question,
+                         const Account& account) {
+  return Lint(machine, question, account).all();
 }
 
 }  // namespace wayout::why

@@ -10,6 +10,7 @@
 
 #include "host/host.hpp"
 #include "why/conversation.hpp"
+#include "why/question.hpp"
 
 namespace wayout::why {
 
@@ -25,11 +26,15 @@ struct Remark {
 [[nodiscard]] bool takes_what_is_for_others(const host::Host& host, RuleRef ref,
                                             const wire::IpAddress& destination);
 
+/// A DNAT or REDIRECT rule that publishes what was asked for, whatever addresses it asks for.
+[[nodiscard]] bool publishes(const netfilter::Rule& rule, const Question& question);
+
 /// Whom the probe was for when this step met it: an earlier rule, here or on another host, may have
 /// given it another destination than the one asked for.
 [[nodiscard]] wire::IpAddress destination_before(const Account& account, const Step& step);
 
 /// Only chains and hosts that the conversation met are looked at.
-[[nodiscard]] std::vector<Remark> lint(const host::Machine& machine, const Account& account);
+[[nodiscard]] std::vector<Remark> lint(const host::Machine& machine, const Question& question,
+                                       const Account& account);
 
 }  // namespace wayout::why

@@ -17,7 +17,8 @@ using testing::IsEmpty;
 std::vector<std::string> remarks(const TestMachine& text) {
   const host::Machine machine = text.read();
   std::vector<std::string> told;
-  for (const Remark& r : lint(machine, explore(machine, ask(machine, "c1", "198.51.100.1"))))
+  const Question question = ask(machine, "c1", "198.51.100.1");
+  for (const Remark& r : lint(machine, question, explore(machine, question)))
     told.push_back(fmt::format("{} | {}", r.line, r.text));
   return told;
 }
@@ -51,6 +52,21 @@ TEST(Lint, AnAcceptThatIsNeverReached) {
   EXPECT_THAT(remarks(two_containers().rules(
                   "filter", "-A FORWARD -i eth0 -j DROP\n-A FORWARD -i br0 -j ACCEPT\n")),
               IsEmpty());
+}
+
+TEST(Lint, PublishedOnAnotherAddress) {
+  constexpr const char* rule =
+      "-A PREROUTING -d {}/32 -p tcp -m tcp --dport {} -j DNAT --to-destination 10.9.0.2:80\n";
+  const auto told = [&](const char* on, int port) {
+    TestMachine machine = two_containers().set("o/ss.txt", "");
+    return remarks(machine.rules("nat", fmt::format(fmt::runtime(rule), on, port),
+                                 "o/iptables-save.txt"));
+  };
+  EXPECT_THAT(told("198.51.100.7", 80),
+              ElementsAre("-A PREROUTING -d 198.51.100.7/32 -p tcp -m tcp --dport 80 -j DNAT "
+                          "--to-destination 10.9.0.2:80 | publishes it on 198.51.100.7 only, not on "
+                          "198.51.100.1"));
+  EXPECT_THAT(told("198.51.100.7", 81), IsEmpty()) << "another port";
 }
 
 TEST(Lint, AMasqueradeThatMissesTheContainer) {

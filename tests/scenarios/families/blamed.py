@@ -90,6 +90,25 @@ scenario("snat-to-the-gateways-address", "SNAT was given the gateway's address i
          FAR, dies("out", "o", "ip_rcv_finish_core", "IP_LOCAL_SOURCE"), cause("nat", "address", "rule", namespace="h"), fix="must",
          fixed=MASQUERADED)
 
+# The first uplink's address leaves by the second, whose provider takes no such source. Nobody changes the provider's router.
+
+BY_THE_SECOND = [NATTED.replace("-j MASQUERADE", "-j SNAT --to-source 198.51.100.10"), UPLINK2, WEB,
+                 "h: ip route replace default via 192.0.2.1"]
+FIRSTS_SOURCE = cause("address", namespace="h")
+SECONDS_SOURCE = "h: iptables -t nat -I POSTROUTING -s 10.1.0.0/24 -o eth1 -j MASQUERADE"
+FOR_THE_SECOND = "-o eth1 -j MASQUERADE"
+scenario("snat-of-the-other-uplink-checked-by-a-rule", "A rule there drops foreign sources.",
+         [*BY_THE_SECOND, "o: iptables -A FORWARD -i eth1 ! -s 192.0.2.0/24 -j DROP"], FAR,
+         dies("out", "o", RULES, "NETFILTER_DROP"), FIRSTS_SOURCE, fix="must", unlike="FORWARD", like=FOR_THE_SECOND, fixed=SECONDS_SOURCE)
+scenario("snat-of-the-other-uplink-checked-by-a-policy", "Only the network's own sources are let through there.",
+         [*BY_THE_SECOND, "o: iptables -A FORWARD -i eth1 -s 192.0.2.0/24 -j ACCEPT",
+          "o: iptables -A FORWARD -o eth1 -j ACCEPT", "o: iptables -P FORWARD DROP"], FAR,
+         dies("out", "o", RULES, "NETFILTER_DROP"), FIRSTS_SOURCE, fix="must", unlike="FORWARD", like=FOR_THE_SECOND,
+         fixed=SECONDS_SOURCE)
+scenario("snat-of-the-other-uplink-checked-by-rp-filter", "rp_filter there does not even answer the ARP question of such a source.",
+         [*BY_THE_SECOND, "o: sysctl -qw net.ipv4.conf.all.rp_filter=1"], FAR, UNANSWERED, FIRSTS_SOURCE,
+         fix="must", unlike="sysctl", like=FOR_THE_SECOND, fixed=SECONDS_SOURCE)
+
 scenario("masquerade-takes-the-peer-address", "The address of a point-to-point link to the gateway is chosen, which the outside does not know.",
          [NATTED, "h: ip addr flush dev eth0; ip addr add 203.0.113.5 peer 198.51.100.1/32 dev eth0; ip addr add 198.51.100.10/24 dev eth0; "
                   "ip route replace default via 198.51.100.1"], OUTSIDE,

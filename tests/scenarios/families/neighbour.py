@@ -301,3 +301,32 @@ scenario(
     fix="must",
     fixed="c1: sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=3",
 )
+
+# Who takes the asking address for its own is silent, and so is who does not know its own.
+
+UNKNOWN = dies("out", "c1", "neigh_invalidate", "NEIGH_FAILED")
+scenario("asking-address-is-a-local-route", "A route of the table local takes the container's address for the host's own.",
+         [NATTED, "h: ip route add local 10.1.0.2/32 dev lo"], OUTSIDE, UNKNOWN, cause("route", namespace="h"), fix="must",
+         like="ip route del local 10.1.0.2", fixed="h: ip route del local 10.1.0.2/32 dev lo")
+scenario("gateway-without-its-local-route", "The bridge has its address, and the table local has lost it.",
+         [NATTED, "h: ip route del local 10.1.0.1 dev br0 table local"], OUTSIDE, UNKNOWN, cause("neighbour"), fix="must",
+         like="ip route add local 10.1.0.1 dev br0", fixed="h: ip route add local 10.1.0.1 dev br0 table local")
+scenario("bridge-has-the-containers-mac", "The bridge was given the container's own MAC address.",
+         [NATTED, f"h: ip link set br0 address {C1_MAC}"], OUTSIDE, UNKNOWN, None, fix="must", like="ip link set br0 address",
+         fixed="h: ip link set br0 address 02:aa:00:00:00:01")
+TWICE = "h: ip addr add 10.1.0.2/32 dev lo"
+NOT_TWICE = "ip addr del 10.1.0.2/32 dev lo"
+scenario("asking-address-on-the-hosts-lo",
+         "The container's address is on the host's lo, too; the container knows its gateway, and the host takes the packet for its own.",
+         [NATTED, TWICE, f"c1: ip neigh add 10.1.0.1 lladdr {BRIDGE_MAC} dev eth0"], OUTSIDE,
+         dies("out", "h", "ip_rcv_finish_core", "IP_LOCAL_SOURCE"), cause("address", namespace="h"), fix="must", like=NOT_TWICE,
+         fixed="h: " + NOT_TWICE)
+ANSWER_STAYS = dies("back", "h", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.10")
+scenario("asking-address-on-the-hosts-lo-accepted", "accept_local lets the question pass, and its answer is the host's own.",
+         [NATTED, TWICE, "h: sysctl -qw net.ipv4.conf.all.accept_local=1"], OUTSIDE, ANSWER_STAYS, cause("route", namespace="h"),
+         fix="must", like=NOT_TWICE, fixed="h: " + NOT_TWICE)
+scenario("asking-address-is-the-bridges-broadcast",
+         "The bridge's address was given the container's as its broadcast: the host takes the answer as one for all.",
+         [NATTED, "h: ip addr flush dev br0", "h: ip addr add 10.1.0.1/24 broadcast 10.1.0.2 dev br0"], OUTSIDE, ANSWER_STAYS,
+         cause("route", namespace="h"), fix="must", like="ip route del broadcast 10.1.0.2",
+         fixed="h: ip addr flush dev br0\nh: ip addr add 10.1.0.1/24 dev br0")

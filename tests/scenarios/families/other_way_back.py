@@ -1,6 +1,6 @@
 """The answer leaves the host by another device than the question came in by: the host's route is to blame, whoever ends it."""
 
-from harness.scenario import RULES, ask, cause, dies, scenario, works
+from harness.scenario import RULES, ask, cause, dies, rule, scenario, works
 from harness.topology import NATTED, VPN
 
 PUBLISH = "h: iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80"
@@ -58,3 +58,26 @@ scenario("second-uplink-source-check-by-rules", "The same, and a rule drops fore
          [NATTED, PUBLISH, TWO_NICS, FAR, "o: iptables -A FORWARD -i eth0 ! -s 198.51.100.0/24 -j DROP"], SECOND,
          dies("back", "o", RULES, "NETFILTER_DROP"), ROUTE, fix="must", unlike="FORWARD", fixed=BY_MARK)
 scenario("second-uplink-no-source-check", "Without a check it works.", [NATTED, PUBLISH, TWO_NICS, FAR], SECOND, works(source="203.0.113.9"))
+
+# Marks of connections lead the answers out as the questions came; one line of them is wrong.
+
+OTHERS_CHECK = "o: iptables -A FORWARD -i eth0 ! -s 198.51.100.0/24 -j DROP\no: iptables -A FORWARD -i eth1 ! -s 192.0.2.0/24 -j DROP"
+SET, RESTORE, BY_THE_MARK = BY_MARK.split("\n")
+RESTORE = RESTORE.replace("-m connmark --mark 2 ", "")
+MARKED = [NATTED, PUBLISH, TWO_NICS, FAR, OTHERS_CHECK]
+scenario("marks-whole", "All three lines: the answer leaves by the second uplink.", [*MARKED, SET, RESTORE, BY_THE_MARK], SECOND,
+         works(source="203.0.113.9"))
+scenario("marks-whole-first-uplink", "And by the first who asks there.", [*MARKED, SET, RESTORE, BY_THE_MARK], PUBLISHED,
+         works(source="203.0.113.9"))
+LOST_MARK = dies("back", "o", RULES, "NETFILTER_DROP")
+for name, lines, why, like, fixed in (
+        ("not-restored", [SET, BY_THE_MARK], ROUTE, "-t mangle -A PREROUTING -i br0 -j CONNMARK --restore-mark", RESTORE),
+        ("restored-for-another-bridge", [SET, RESTORE.replace("br0", "docker0"), BY_THE_MARK], rule("mangle", "PREROUTING", 2),
+         "-t mangle -A PREROUTING -i br0 -j CONNMARK --restore-mark", RESTORE),
+        ("of-another-value", [SET.replace("set-mark 2", "set-mark 0x200"), RESTORE, BY_THE_MARK], ROUTE,
+         "ip rule add fwmark 0x200 lookup 200", "h: ip rule add fwmark 0x200 lookup 200 pref 198"),
+        ("asked-behind-main", [SET, RESTORE, BY_THE_MARK.replace("pref 199", "pref 40000")], ROUTE,
+         "ip rule add fwmark 0x2 lookup 200", BY_THE_MARK),
+        ("not-set", [RESTORE, BY_THE_MARK], ROUTE, "-j CONNMARK --set-xmark 0x2", SET)):
+    scenario(f"marks-{name}", "One of the lines is wrong. A rule for the container's answers would take those of the first uplink along.",
+             [*MARKED, *lines], SECOND, LOST_MARK, why, fix="must", unlike="sport", like=like, fixed=fixed)

@@ -289,7 +289,21 @@ scenario(
     FROM_C2,
     dies("back", "c2", "tcp_v4_rcv", "NO_SOCKET", source="10.1.0.3"),
     cause("nat", "bridge", "sysctl"),
+    fix="must",
+    like="-s 10.1.0.0/24 -d 10.1.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE",  # nobody else's source is hidden
     fixed=HAIRPIN_MASQUERADE,
+)
+scenario(
+    "hairpin-routed-behind-an-accept",
+    "The same, and the chain of POSTROUTING accepts what goes to the bridge, as netavark's: what is appended is never met.",
+    [PAIR, PUBLISH, NO_CALL, "h: iptables -t nat -I POSTROUTING -d 10.1.0.0/24 -j ACCEPT"],
+    FROM_C2,
+    dies("back", "c2", "tcp_v4_rcv", "NO_SOCKET", source="10.1.0.3"),
+    cause("nat", "bridge", "sysctl"),
+    fix="must",
+    unlike="bridge-nf-call-iptables",
+    like="-I POSTROUTING -s 10.1.0.0/24 -d 10.1.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE",
+    fixed=HAIRPIN_MASQUERADE.replace("-A", "-I"),
 )
 scenario("hairpin-routed-masqueraded", "MASQUERADE for it brings the answer back to the host.",
          [PAIR, PUBLISH, NO_CALL, HAIRPIN_MASQUERADE], FROM_C2, works(source="10.1.0.1"))
@@ -314,8 +328,28 @@ scenario(
     dies("out", "c1", "ip_rcv_finish_core", "IP_LOCAL_SOURCE"),
     cause("nat", "address"),
     fix="must",
+    like="-s 10.1.0.2/32 -d 10.1.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE",
     fixed=HAIRPIN_MASQUERADE,
 )
+
+# A service address that exists nowhere else, as kube-proxy's: there is nobody whose questions the rule takes.
+
+SERVICE = """h: iptables -t nat -N SEP
+h: iptables -t nat -A PREROUTING -d 10.96.0.20 -p tcp --dport 80 -j SEP
+h: iptables -t nat -A SEP -p tcp -j DNAT --to-destination 10.1.0.2:80"""
+ITS_SERVICE = ask("c1", "10.96.0.20:80", server="c1")
+scenario("service-itself-hairpin-off", "A pod asks the service that it serves itself: the bridge does not send its frame back.",
+         [NATTED, SERVICE, HAIRPIN_MASQUERADE], ITS_SERVICE, dies("out", "h", "br_handle_frame_finish", "NOT_SPECIFIED"),
+         cause("bridge", namespace="h"), fix="must", unlike="! -s", fixed="h: bridge link set dev vethc1 hairpin on")
+scenario("service-itself-without-masquerade", "Hairpin is on, and nothing gives its question another source.",
+         [NATTED, SERVICE, "h: bridge link set dev vethc1 hairpin on"], ITS_SERVICE,
+         dies("out", "c1", "ip_rcv_finish_core", "IP_LOCAL_SOURCE"), cause("nat", namespace="h"), fix="must", unlike="! -s",
+         like="-s 10.1.0.2/32 -d 10.1.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE", fixed=HAIRPIN_MASQUERADE)
+scenario("service-address-of-somebody",
+         "A rule leads the questions for a server of the outside to a container, and takes the container's own along.",
+         [NATTED, "o: ip addr add 203.0.113.5/32 dev lo", SERVICE.replace("10.96.0.20", "203.0.113.5")],
+         ask("c1", "203.0.113.5:80", server="o"), dies("out", "h", "br_handle_frame_finish", "NOT_SPECIFIED"),
+         cause("rule", namespace="h"), fix="must", unlike="hairpin", fixed="h: iptables -t nat -I PREROUTING -s 10.1.0.2 -j ACCEPT")
 scenario("hairpin-itself-routed", "With bridge-nf-call-iptables=0 it is routed, which needs no hairpin, only MASQUERADE.",
          [PAIR, PUBLISH, NO_CALL, HAIRPIN_MASQUERADE], FROM_ITSELF, works(source="10.1.0.1"))
 scenario(
@@ -444,3 +478,33 @@ scenario(
     fix="must",
     fixed="c1: iptables -F INPUT",
 )
+
+# A node's port is answered by a pod of another node, past the node that was asked.
+
+NODE_PORT = """
+namespace h o n sw
+cable h/eth0 sw/p1
+cable n/eth0 sw/p2
+cable o/eth0 sw/p3
+sw: ip link add name br0 type bridge
+sw: ip link set br0 up
+sw: ip link set p1 master br0; ip link set p2 master br0; ip link set p3 master br0
+o: ip addr add 198.51.100.1/24 dev eth0
+h: ip addr add 198.51.100.10/24 dev eth0
+n: ip addr add 198.51.100.12/24 dev eth0
+namespace q
+cable q/eth0 n/vq
+n: ip addr add 10.2.0.1/24 dev vq
+q: ip addr add 10.2.0.5/24 dev eth0
+q: ip route add default via 10.2.0.1
+h: sysctl -qw net.ipv4.ip_forward=1
+n: sysctl -qw net.ipv4.ip_forward=1
+h: ip route add 10.2.0.0/24 via 198.51.100.12
+h: iptables -t nat -A PREROUTING -d 198.51.100.10 -p tcp --dport 30080 -j DNAT --to-destination 10.2.0.5:8080
+"""
+TO_NODE_PORT = ask("o", "198.51.100.10:30080", server="q:8080")
+scenario("node-port-without-masquerade", "The pod's node sends the answer straight to who asked, from an address that was never asked.",
+         [NODE_PORT, "h: sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.eth0.send_redirects=0"], TO_NODE_PORT,
+         dies("back", "o", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.1"), cause("nat"), fix="must",
+         like="-d 10.2.0.5/32 -p tcp -m tcp --dport 8080 -j MASQUERADE",
+         fixed="h: iptables -t nat -A POSTROUTING -d 10.2.0.5 -p tcp --dport 8080 -j MASQUERADE")

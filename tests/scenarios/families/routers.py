@@ -1,6 +1,6 @@
 """Hosts as routers: VPN clients, policy tables, routed networks, addresses they answer for, nodes of a cluster."""
 
-from harness.scenario import ask, cause, dies, scenario, works
+from harness.scenario import ask, cause, dies, scenario, sysctl, works
 from harness.topology import VPN, pod
 
 
@@ -202,6 +202,17 @@ scenario("host-gw", "flannel host-gw: pods of two nodes, untranslated.", NODES, 
 scenario("host-gw-route-back-lost", "The other node lost its route to our pods: its answer goes to the router. The route is missing there; pods are not hidden from each other.",
          [NODES, "n2: ip route del 10.244.1.0/24"], TO_POD, dies("back", "o", "ip_error", "IP_INNOROUTES", source="10.244.1.11"),
          cause("route", "nat"), fix="must", unlike="MASQUERADE", fixed="n2: ip route add 10.244.1.0/24 via 192.168.50.11")
+# As kube-proxy and flannel write it: pods are hidden from nobody in the cluster, for rules in front return.
+KUBE_MASQ = """h: iptables -t nat -F POSTROUTING
+h: iptables -t nat -N KUBE-POSTROUTING
+h: iptables -t nat -A POSTROUTING -j KUBE-POSTROUTING
+h: iptables -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
+h: iptables -t nat -A KUBE-POSTROUTING -j MASQUERADE"""
+BACK_LOST = "n2: ip route del 10.244.1.0/24"
+scenario("host-gw-route-back-lost-and-forwarding-off", "Two faults of the other node: it does not forward, and has lost the way back.",
+         [NODES, KUBE_MASQ, BACK_LOST, "n2: sysctl -qw net.ipv4.ip_forward=0", "o: sysctl -qw net.ipv4.ip_forward=0"], TO_POD,
+         dies("out", "n2", "ip_error", "IP_INADDRERRORS"), sysctl("net.ipv4.ip_forward", 0), fix="must", unlike="MASQUERADE",
+         fixed="n2: sysctl -qw net.ipv4.ip_forward=1\nn2: ip route add 10.244.1.0/24 via 192.168.50.11")
 scenario("host-gw-node-renumbered", "Our route names an address that the other node does not have any more.",
          [NODES, "h: ip route replace 10.244.2.0/24 via 192.168.50.99"], TO_POD, dies("out", "h", "neigh_invalidate", "NEIGH_FAILED"),
          cause("neighbour", "route"), fix="must", fixed="h: ip route replace 10.244.2.0/24 via 192.168.50.12")

@@ -31,7 +31,8 @@ for name, line, key in (
         dies("back", "h", "ip_rcv_finish_core", "IP_RPFILTER", source="198.51.100.10"),
         sysctl(key, 1),
         fix="must",
-        fixed=set_rp("all", 0) + "\n" + set_rp("eth1", 0),
+        unlike="conf.all",  # the larger of the two counts: eth1 alone is enough
+        fixed=set_rp("eth1", 2),
     )
 scenario("loose-device", "all=1, eth1=2: the larger one is 2, loose, and the outside has a route.",
          ASYMMETRIC + [set_rp("all", 1), set_rp("eth1", 2)], OUTSIDE, works(source="198.51.100.10"))
@@ -47,7 +48,8 @@ scenario(
          also=("h", "ip_rcv_finish_core", "IP_RPFILTER")),
     sysctl("net.ipv4.conf.all.rp_filter", 1),
     fix="must",
-    fixed=set_rp("all", 0),
+    unlike="conf.all",
+    fixed=set_rp("eth1", 2),
 )
 scenario(
     "policy-routed-request",
@@ -143,3 +145,13 @@ scenario(
     ask("c2", "198.51.100.1", server="o"),
     works(source="198.51.100.10"),
 )
+
+# A published port of a container that knows no way out: no source from outside has a way back, strict or loose.
+
+PUBLISHED_80 = "h: iptables -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80"
+for mode, value in (("strict", 1), ("loose", 2)):
+    scenario(f"published-without-a-default-route-{mode}", "rp_filter in the container drops it; the default route is what is missing.",
+             [NATTED, PUBLISHED_80, f"c1: sysctl -qw net.ipv4.conf.all.rp_filter={value}", "c1: ip route del default"],
+             ask("o", "198.51.100.10:8080", server="c1:80"), dies("out", "c1", "ip_rcv_finish_core", "IP_RPFILTER"),
+             cause("sysctl", "route", namespace="c1"), fix="must", unlike="rp_filter", like="default via 10.1.0.1",
+             fixed="c1: ip route add default via 10.1.0.1")

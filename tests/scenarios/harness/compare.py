@@ -151,6 +151,9 @@ def apply_first_fix(lab, scenario, answer):
              if scenario.unlike and scenario.unlike in step["command"]]
     if blunt:
         return True, [f"why: a blunt fix: {blunt[0]!r}"]
+    first = " ; ".join(step["command"] for step in fixes[0]["commands"])
+    if scenario.like not in first:
+        return True, [f"why: the first fix is {first!r}, without {scenario.like!r}"]
     for step in fixes[0].get("commands", []):
         where, command = lab.logical(step.get("namespace", "")), step.get("command", "")
         where = scenario.question.get("at", "h") if where == "host" else where

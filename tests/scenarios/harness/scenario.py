@@ -82,6 +82,7 @@ class Scenario:
     may_hesitate: bool = False  # "undecided" is an honest answer, too: what decides cannot be read from the host
     fix: str = "may"  # "must": a fix is offered and works; "may": what is offered works; "none": none exists
     unlike: str = ""  # no fix that is offered may hold this: it would lift more than the fault
+    like: str = ""  # the first fix that is offered has to hold this in one of its commands
     fixed: str = ""  # lines that lift the fault, tried on the kernel: the proof that the story names the cause
     needs: str = ""  # shell that must succeed here, else the scenario is skipped
     backends: tuple = (NFT,)
