@@ -236,7 +236,9 @@ std::uint32_t hmark(const char* options, const char* bytes, bool tracked = false
                         std::string(tracked ? "-A FORWARD -m state --state NEW\n" : "") +
                             "-A FORWARD -j HMARK " + options + "\n"));
   Packet packet = TestBench::forwarded(from_hex(bytes));
-  if (tracked) EXPECT_FALSE(bench.run(Hook::prerouting, packet));
+  if (tracked) {
+    EXPECT_FALSE(bench.run(Hook::prerouting, packet));
+  }
   EXPECT_FALSE(bench.run(Hook::forward, packet));
   return packet.mark;
 }
