@@ -260,8 +260,9 @@ Changes for_wrong_mac(const Scene& s) {
       if (n.device == step->device && n.address == step->address)
         out.push_back(delete_neighbour(s.machine, {step->host, n.device}, n.address));
   }
-  if (const wire::IpAddress to = s.flow.destination; to.is_v4())
-    for (Change& c : for_shared_mac(s.machine, to)) out.push_back(std::move(c));
+  for (const wire::IpAddress& to : {s.flow.destination, s.packet.routing.gateway})
+    if (to.is_v4())
+      for (Change& c : for_shared_mac(s.machine, to)) out.push_back(std::move(c));
   const auto* ethernet = wire::header_at<wire::EthernetHeader>(s.packet.frame());
   for (std::uint32_t i = 0; ethernet != nullptr && i < s.machine.hosts.size(); ++i)
     for (const bridge::FdbEntry& e : s.machine.hosts[i].bridging.fdb)
