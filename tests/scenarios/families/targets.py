@@ -53,9 +53,9 @@ scenario(
     backends=BOTH,
 )
 
-# Binds queue 7 and asks for whole packets, for 20 seconds; decides nothing, so that they wait.
+# Binds queue 7 and asks for whole packets, for 40 seconds; decides nothing, so that they wait.
 READER = """h: cat >/tmp/@h-reader.py <<'END'
-import socket, struct, time
+import os, socket, struct, time
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 s.bind((0, 0))
 def ask(kind, data):
@@ -65,9 +65,10 @@ def ask(kind, data):
     s.recv(4096)
 ask(1, struct.pack("!BBH", 1, 0, 2))
 ask(2, struct.pack("!IB", 0xFFFF, 2))
-time.sleep(20)
+os.unlink(__file__)
+time.sleep(40)
 END
-h: setsid python3 /tmp/@h-reader.py >/dev/null 2>&1 </dev/null & sleep 0.5; rm /tmp/@h-reader.py"""
+h: setsid python3 /tmp/@h-reader.py >/dev/null 2>&1 </dev/null & for i in $(seq 150); do [ -e /tmp/@h-reader.py ] || break; sleep 0.1; done"""
 scenario(
     "queue-read",
     "A program reads the queue. What it decides is its own affair; here it lets everything wait.",
@@ -154,14 +155,15 @@ scenario(
 # --- a transparent proxy
 
 PROXY = """h: cat >/tmp/@h-proxy.py <<'END'
-import socket, time
+import os, socket, time
 s = socket.socket()
 s.setsockopt(socket.SOL_IP, 19, %d)
 s.bind(("0.0.0.0", 3129))
 s.listen(5)
-time.sleep(20)
+os.unlink(__file__)
+time.sleep(40)
 END
-h: setsid python3 /tmp/@h-proxy.py >/dev/null 2>&1 </dev/null & sleep 0.5; rm /tmp/@h-proxy.py"""
+h: setsid python3 /tmp/@h-proxy.py >/dev/null 2>&1 </dev/null & for i in $(seq 150); do [ -e /tmp/@h-proxy.py ] || break; sleep 0.1; done"""
 # A bridge that calls iptables asks TPROXY before layer 3, which takes the socket away again.
 ROUTED = "h: [ ! -e /proc/sys/net/bridge ] || sysctl -qw net.bridge.bridge-nf-call-iptables=0"
 BRIDGED = "[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]"
