@@ -58,11 +58,10 @@ READER = """h: cat >/tmp/@h-reader.py <<'END'
 import os, socket, struct, time
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 s.bind((0, 0))
-def ask(kind, data):
-    attribute = struct.pack("=HH", 4 + len(data), kind) + data + b"\\0" * (-len(data) % 4)
-    body = struct.pack("=BBH", 0, 0, socket.htons(7)) + attribute
-    s.send(struct.pack("=IHHII", 16 + len(body), 3 << 8 | 2, 5, 1, 0) + body)
-    s.recv(4096)
+attribute = lambda kind, data: struct.pack("=HH", 4 + len(data), kind) + data + b"\\0" * (-len(data) % 4)
+body = lambda attributes: struct.pack("=BBH", 0, 0, socket.htons(7)) + attributes
+message = lambda b: struct.pack("=IHHII", 16 + len(b), 3 << 8 | 2, 5, 1, 0) + b
+ask = lambda kind, data: (s.send(message(body(attribute(kind, data)))), s.recv(4096))
 ask(1, struct.pack("!BBH", 1, 0, 2))
 ask(2, struct.pack("!IB", 0xFFFF, 2))
 os.unlink(__file__)
@@ -214,7 +213,7 @@ scenario(
     "proxy-asked-at-the-bridge",
     "The bridge calls iptables: the proxy's socket is found there, and lost on the way up.",
     [NATTED, PROXY % 1, TPROXY, *LOCAL],
-    PROXIED,
+    TCP,
     dies("out", "h", "tcp_v4_rcv", "NO_SOCKET"),
     needs=BRIDGED,
     fixed=ROUTED,
