@@ -247,8 +247,22 @@ class IpsetReader {
     }
   }
 
-  /// `10.0.0.0-10.0.0.255` of addresses, `0-1000` of ports.
+  /// The last address of a network.
+  static wire::IpAddress last_of(const wire::Prefix& prefix) {
+    const std::uint64_t all = 0xffffffff;
+    const auto hosts = static_cast<std::uint32_t>(all >> prefix.length);
+    return wire::IpAddress::v4(prefix.address.v4() | hosts);
+  }
+
+  /// `10.0.0.0-10.0.0.255` of addresses, which who writes the line may give as `10.0.0.0/24`;
+  /// `0-1000` of ports.
   static bool read_range(std::string_view text, IpSet& set) {
+    if (text.find('/') != std::string_view::npos) {
+      const auto prefix = text::parse_prefix(text, wire::Family::ipv4);  // bitmaps have no other
+      if (!prefix) return false;
+      set.addresses = std::pair(prefix->masked().address, last_of(prefix->masked()));
+      return true;
+    }
     const std::string_view first = cut(text, '-');
     if (set.parts == std::vector{SetPart::port}) {
       const auto low = text::parse_port(first), high = text::parse_port(text);
