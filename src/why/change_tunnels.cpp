@@ -65,7 +65,7 @@ Change add_tunnel_route(const host::Machine& machine, std::uint32_t host,
   Change change = add_route(machine, host, prefix, gateway, tunnel);
   change.command += " onlink";
   change.prepares = true;  // of the gateway's MAC address
-  change.apply = [add = change.apply, gateway, tunnel](host::Host& h) {
+  change.apply = [add = change.apply](host::Host& h) {
     add(h);
     route::Route& made = h.fib.tables[h.fib.table_position(route::table_main)].routes.back();
     made.nexthops.front().onlink = true;
