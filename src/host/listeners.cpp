@@ -169,4 +169,19 @@ Result<void> read_listeners(const File& file, Host& host, const DeviceBook& book
   return read;
 }
 
+Result<void> read_socket_options(const File& file, Host& host, const DeviceBook& book) {
+  Host shown;
+  ListenersReader reader(shown, book);
+  Result<void> read = read_lines(file, [&](Words& words) { reader.read(words); });
+  for (Listener& socket : host.listeners) {
+    const auto same = std::ranges::find_if(shown.listeners, [&](const Listener& other) {
+      Listener told = other;
+      told.transparent = socket.transparent;
+      return told == socket;
+    });
+    if (same != shown.listeners.end()) socket.transparent = same->transparent;
+  }
+  return read;
+}
+
 }  // namespace wayout::host

@@ -11,4 +11,8 @@ namespace wayout::host {
 /// protocols, and of IPv6 alone, are passed over.
 [[nodiscard]] Result<void> read_listeners(const File& file, Host& host, const DeviceBook& book);
 
+/// `ss -Hlntu --inet-sockopt` beside that listing: which sockets of host.listeners are transparent.
+/// A socket that host.listeners does not have is passed over: it was opened, or closed, meanwhile.
+[[nodiscard]] Result<void> read_socket_options(const File& file, Host& host, const DeviceBook& book);
+
 }  // namespace wayout::host

@@ -58,6 +58,28 @@ TEST(Listeners, WhichAreTransparent) {
   EXPECT_EQ(host.listeners[2].transparent, std::nullopt);
 }
 
+TEST(Listeners, OptionsAreReadBesideTheListing) {
+  Host host;
+  DeviceBook book(host);
+  ASSERT_TRUE(read_listeners(File{"ss.txt", "tcp LISTEN 0 5 0.0.0.0:3129 0.0.0.0:*\n"
+                                            "tcp LISTEN 0 5 0.0.0.0:3130 0.0.0.0:*\n"
+                                            "tcp LISTEN 0 5 127.0.0.1:3129 0.0.0.0:*\n"},
+                             host, book));
+  ASSERT_TRUE(read_socket_options(
+      File{"ss-options.txt", "tcp LISTEN 0 5 0.0.0.0:3129 0.0.0.0:*\n"
+                             "\tinet-sockopt: ( is_icsk transparent mc_all)\n"
+                             "tcp LISTEN 0 5 0.0.0.0:3130 0.0.0.0:*\n"
+                             "\tinet-sockopt: ( is_icsk mc_all)\n"
+                             "tcp LISTEN 0 5 0.0.0.0:99 0.0.0.0:*\n"},
+      host, book));
+  ASSERT_THAT(host.listeners, SizeIs(3));
+  EXPECT_EQ(host.listeners[0].transparent, true);
+  EXPECT_EQ(host.listeners[1].transparent, false);
+  EXPECT_EQ(host.listeners[2].transparent, std::nullopt);
+  EXPECT_EQ(read_socket_options(File{"ss-options.txt", "tcp LISTEN 0\n"}, host, book).error().text(),
+            "ss-options.txt:1:13: the line ends after the receive queue");
+}
+
 TEST(Queues, WhoReadsThem) {
   Host host;
   ASSERT_TRUE(read_queues(File{"nfqueue.txt", ""}, host));

@@ -17,6 +17,8 @@ struct Listener {
   DeviceId device = no_device;         ///< SO_BINDTODEVICE
   bool dual_stack = false;             ///< an IPv6 socket that takes IPv4 too
   std::optional<bool> transparent = std::nullopt;  ///< IP_TRANSPARENT; not set: not known
+
+  bool operator==(const Listener&) const = default;
 };
 
 }  // namespace wayout

@@ -322,9 +322,10 @@ class FolderReader {
 
   void read_sockets() {
     const auto sockets = [&](const File& file) { return read_listeners(file, host_, book_); };
-    if (read_one("ss-options.txt", sockets))
-      open("ss.txt");  // the same sockets, told in less words
-    else if (!read_one("ss.txt", sockets))
+    const auto options = [&](const File& file) { return read_socket_options(file, host_, book_); };
+    if (read_one("ss.txt", sockets))
+      read_one("ss-options.txt", options);
+    else if (!read_one("ss-options.txt", sockets))
       assume("any port may be listened on: there is no ss.txt");
     read_one("nfqueue.txt", [&](const File& file) { return read_queues(file, host_); });
   }
