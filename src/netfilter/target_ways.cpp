@@ -57,7 +57,7 @@ Verdict change(const TeeChange& to, const Situation& at) {
   copy.ctinfo = CtInfo::untracked;
   copy.has_template_zone = false;
   copy.by_socket = false;
-  if (!copy.local) copy.sender.socket = false;
+  copy.sender = {.socket = false, .uid = {}, .gid = {}};
   copy.local = true;
   set_header(copy, at.hook);
   route_copy(to, copy, at);

@@ -103,6 +103,33 @@ TEST(Tee, BeforeRoutingTheCopyLosesAHop) {
             "4500001f004d40003f11247e0a0001020a00020203e80035000b2055616263");
 }
 
+// Of a packet of root's socket, as of one that passes by.
+TEST(Tee, TheCopyHasNoSocketAndNoUser) {
+  for (const bool local : {true, false}) {
+    TestBench bench(rules("mangle", "POSTROUTING",
+                          "-A POSTROUTING -j TEE --gateway 10.0.3.9\n"
+                          "-A POSTROUTING -m owner --uid-owner 0\n"
+                          "-A POSTROUTING -m owner ! --uid-owner 5\n"
+                          "-A POSTROUTING -m owner --socket-exists\n"));
+    Packet packet = TestBench::forwarded_udp();
+    packet.local = local;
+    packet.sender.uid = 0;
+    EXPECT_FALSE(bench.run(Hook::postrouting, packet));
+    ASSERT_THAT(bench.copies, SizeIs(1));
+    const auto counted = [&] {
+      return std::vector{bench.counted(TableKind::mangle, "POSTROUTING", 2),
+                         bench.counted(TableKind::mangle, "POSTROUTING", 3),
+                         bench.counted(TableKind::mangle, "POSTROUTING", 4)};
+    };
+    const auto before = counted();
+    EXPECT_EQ(before, (local ? std::vector<std::uint64_t>{1, 1, 1} : std::vector<std::uint64_t>{0, 1, 0}));
+    Packet copy = bench.copies[0];
+    bench.copying = true;
+    EXPECT_FALSE(bench.run(Hook::postrouting, copy));
+    EXPECT_EQ(counted(), (std::vector{before[0], before[1] + 1, before[2]}));
+  }
+}
+
 TEST(Tee, WithoutARouteTheCopyHasNoneAndACopyIsNotCopied) {
   TestBench bench(rules("mangle", "FORWARD", "-A FORWARD -j TEE --gateway 10.99.0.1\n"));
   bench.fib.tables[bench.fib.table_position(route::table_main)].routes.pop_back();

@@ -93,6 +93,13 @@ struct Pair {
     return "";
   }
 
+  /// Every ruleset, as it was saved before the first packet.
+  [[nodiscard]] std::string rules() const {
+    std::string text;
+    for (const RulesText& one : saved) text += one.text;
+    return text;
+  }
+
   /// Send it through both and compare.
   void pass(const Sent& sent, RandomTraffic& traffic) {
     history.push_back(told(sent));
@@ -132,12 +139,12 @@ TEST(Rules, AgreeWithTheKernel) {
       both.pass(traffic.next(), traffic);
       if (testing::Test::HasFatalFailure())
         FAIL() << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1, packet " << i + 1 << " of:\n"
-               << fmt::format("{}\n", fmt::join(both.history, "\n"));
+               << fmt::format("{}\n", fmt::join(both.history, "\n")) << both.rules();
     }
     if (both.drew_apart) continue;
     ASSERT_EQ(both.engine->connections(), KernelRouter::connections())
         << "WAYOUT_SEED=" << seed + round << " WAYOUT_ROUNDS=1\n"
-        << fmt::format("{}\n", fmt::join(both.history, "\n")) << both.saved[0].text;
+        << fmt::format("{}\n", fmt::join(both.history, "\n")) << both.rules();
   }
 }
 
