@@ -95,8 +95,7 @@ class Runner:
             record.write(self._options.record, scenario, seen, files)
         return wrong, [f"kernel: {compare.describe(seen)}"]
 
-    @staticmethod
-    def _try_fix(ns, scenario, answer, send):
+    def _try_fix(self, ns, scenario, answer, send):
         if not isinstance(scenario.truth, Dies) or answer.get("verdict") != "dropped":
             return []
         if scenario.fix == "late":
@@ -106,7 +105,8 @@ class Runner:
             return [f"why: offers a fix where there is none: {answer['fixes'][0]}"]
         if offered and not wrong:
             again = send()
-            if not again.works:
+            asked_too_early = self._options.cold and scenario.fix == "afterwards"
+            if not again.works and not asked_too_early:
                 wrong = [f"why: WRONG: the fix does not help: {answer['fixes'][0]}: {compare.describe(again)}"]
         return wrong
 

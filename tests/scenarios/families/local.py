@@ -246,4 +246,5 @@ scenario(
     ask("c1", "198.51.100.1:80", server="o"),
     dies("back", "h", "tcp_v4_rcv", "NO_SOCKET", source="198.51.100.10"),
     cause("route", text="broadcast 10.1.0.2"),
+    fix="afterwards",
 )

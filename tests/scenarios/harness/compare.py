@@ -146,7 +146,7 @@ def apply_first_fix(lab, scenario, answer):
     """Runs the first fix that was offered. Returns (was there one, differences)."""
     fixes = answer.get("fixes") or []
     if not fixes:
-        return False, ["why: no fix is offered"] if scenario.fix == "must" else []
+        return False, ["why: no fix is offered"] if scenario.fix in ("must", "afterwards") else []
     blunt = [step["command"] for fix in fixes for step in fix["commands"]
              if scenario.unlike and scenario.unlike in step["command"]]
     if blunt:

@@ -80,7 +80,8 @@ class Scenario:
     truth: object
     why: object = None  # a cause (dict), Undecided, or None: nothing beyond the verdict is compared
     may_hesitate: bool = False  # "undecided" is an honest answer, too: what decides cannot be read from the host
-    fix: str = "may"  # "must": a fix is offered and works; "may": what is offered works; "none": none exists
+    fix: str = "may"  # "must": a fix is offered and works; "may": what is offered works; "none": none exists;
+    # "afterwards": must, but what the packet itself leaves behind is only in it when asked after it
     unlike: str = ""  # no fix that is offered may hold this: it would lift more than the fault
     like: str = ""  # the first fix that is offered has to hold this in one of its commands
     fixed: str = ""  # lines that lift the fault, tried on the kernel: the proof that the story names the cause
