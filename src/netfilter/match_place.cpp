@@ -71,9 +71,9 @@ Outcome ask(const PhysdevMatch& match, const Situation& at) {
   return outcome(match.out.empty() || port_is_named(at, out, match.out) != match.invert_out);
 }
 
-/// What passes by, a reset of REJECT's and a copy of TEE's have no socket. What else the kernel sends in answer to
-/// something (echo replies, ICMP errors, resets of closed ports) has one, but no user: of the user
-/// and the group the match holds only if it is inverted.
+/// What passes by, a reset of REJECT's and a copy of TEE's have no socket. What else the kernel sends
+/// in answer to something (echo replies, ICMP errors, resets of closed ports) has one, but no user: of
+/// the user and the group the match holds only if it is inverted.
 Outcome ask(const OwnerMatch& match, const Situation& at) {
   const bool has_socket = at.packet.local && at.packet.sender.socket;
   const bool has_user = has_socket && at.packet.answers == 0;

@@ -110,9 +110,25 @@ constexpr OptionSpec dccp_options[] = {
     {.name = "dccp-types", .id = 2, .invertible = true},
     {.name = "dccp-option", .id = 3, .form = Form::number, .invertible = true, .highest = 255},
 };
+/// `0x5`, `0x5/0xff`, or a name of the host the rules come from, whose files say what it means; `zero`
+/// is what 0 is called in the files that iproute2 brings.
+std::string number_or_name(const Arguments& given, const Argument& argument, std::string_view zero) {
+  if (!argument.value.empty() && std::isalpha(static_cast<unsigned char>(argument.value.front())) != 0)
+    return std::string(argument.value);
+  const MarkAndMask asked = given.mark(argument);
+  if (asked.mask != 0xffffffff) return fmt::format("0x{:x}/0x{:x}", asked.value, asked.mask);
+  return asked.value == 0 ? std::string(zero) : fmt::format("0x{:x}", asked.value);
+}
+std::string spell_group(const Arguments& given, const Argument& argument) {
+  return number_or_name(given, argument, "default");
+}
+std::string spell_realm(const Arguments& given, const Argument& argument) {
+  return number_or_name(given, argument, "cosmos");
+}
+
 constexpr OptionSpec devgroup_options[] = {
-    {.name = "src-group", .id = 0, .form = Form::hex_mask, .invertible = true},
-    {.name = "dst-group", .id = 1, .form = Form::hex_mask, .invertible = true},
+    {.name = "src-group", .id = 0, .invertible = true, .spell = spell_group},
+    {.name = "dst-group", .id = 1, .invertible = true, .spell = spell_group},
 };
 constexpr OptionSpec dscp_options[] = {
     {.name = "dscp", .invertible = true, .spell = dscp_value},
@@ -180,7 +196,7 @@ constexpr OptionSpec rateest_options[] = {
     {.name = "rateest-pps", .id = 11},
 };
 constexpr OptionSpec realm_options[] = {
-    {.name = "realm", .form = Form::hex_mask, .invertible = true, .required = true}};
+    {.name = "realm", .invertible = true, .required = true, .spell = spell_realm}};
 constexpr OptionSpec rpfilter_options[] = {
     {.name = "loose", .id = 0, .form = Form::none},
     {.name = "validmark", .id = 1, .form = Form::none},
